@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class AuditsConfig(AppConfig):
+    name = "audits"
+
+    def ready(self) -> None:
+        from audits import ledger_states, nav, tasks  # noqa: F401, PLC0415 (register once loaded)

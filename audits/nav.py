@@ -1,0 +1,1 @@
+"""Menu entries of this app; importing this module registers them."""

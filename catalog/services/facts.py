@@ -1,0 +1,144 @@
+"""Record facts: what was measured about a version, by whom, from which evidence. Nothing is judged here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.choices import EvidenceKind
+from catalog.models import BiasMeasure, Blob, Evidence, Metric, ModelVersion
+from catalog.services.models import validated
+from portal.access import Permission, require
+from portal.accounts.models import User
+from portal.errors import InvalidInput
+from portal.ledger.canonical import canonical_bytes, sha256_hex
+from portal.ledger.services import record
+
+MAX_METRICS = 500
+
+
+@transaction.atomic
+def record_metrics(
+    version: ModelVersion,
+    *,
+    actor: User,
+    metrics: Sequence[dict[str, Any]],
+    title: str = "Evaluation",
+    tool: str = "",
+    blob: Blob | None = None,
+    measured_at: datetime | None = None,
+) -> Evidence:
+    """Record measured numbers: each {name, value, split?, segment?, lower?, upper?, n?}. The newest counts."""
+    require(actor, Permission.CATALOG_FACT_RECORD, version.model.team_id)
+    if not 1 <= len(metrics) <= MAX_METRICS:
+        raise InvalidInput(
+            f"Send between 1 and {MAX_METRICS} metrics.", code="metrics-count", field="metrics", how="Split the list."
+        )
+    evidence = _evidence(
+        version, actor=actor, kind=EvidenceKind.METRICS, title=title, tool=tool, blob=blob, at=measured_at, content=metrics
+    )
+    rows = [_metric(evidence, index, item) for index, item in enumerate(metrics)]
+    Metric.objects.bulk_create(rows)
+    _record(evidence, actor=actor)
+    return evidence
+
+
+def _metric(evidence: Evidence, index: int, item: dict[str, Any]) -> Metric:
+    for name in ("value", "lower", "upper"):
+        number = item.get(name)
+        if number is None and name != "value":
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise InvalidInput(
+                f"metrics[{index}].{name} is not a finite number.",
+                code="not-a-number",
+                field=f"metrics[{index}].{name}",
+                how="Leave out what is not known; NaN and infinity are not facts.",
+            )
+    unknown = set(item) - {"name", "value", "split", "segment", "lower", "upper", "n"}
+    if unknown:
+        raise InvalidInput(
+            f"metrics[{index}] has unknown fields: {', '.join(sorted(unknown))}.",
+            code="unknown-field",
+            field=f"metrics[{index}]",
+            how="Known: name, value, split, segment, lower, upper, n.",
+        )
+    row = Metric(evidence=evidence, version=evidence.version, **item)
+    validated(row)
+    return row
+
+
+@transaction.atomic
+def record_bias(
+    version: ModelVersion,
+    *,
+    actor: User,
+    measures: Sequence[dict[str, Any]],
+    metrics: Sequence[dict[str, Any]] = (),
+    title: str,
+    tool: str,
+    blob: Blob | None = None,
+    measured_at: datetime | None = None,
+) -> Evidence:
+    """Record the result of a bias test: one row per group (see BiasMeasure), and its overall metrics."""
+    require(actor, Permission.CATALOG_FACT_RECORD, version.model.team_id)
+    content = {"bias": list(measures), "metrics": list(metrics)}
+    evidence = _evidence(
+        version, actor=actor, kind=EvidenceKind.BIAS, title=title, tool=tool, blob=blob, at=measured_at, content=content
+    )
+    BiasMeasure.objects.bulk_create([BiasMeasure(evidence=evidence, version=version, **row) for row in measures])
+    Metric.objects.bulk_create([_metric(evidence, index, item) for index, item in enumerate(metrics)])
+    _record(evidence, actor=actor)
+    return evidence
+
+
+def _evidence(
+    version: ModelVersion,
+    *,
+    actor: User,
+    kind: str,
+    title: str,
+    tool: str,
+    blob: Blob | None,
+    at: datetime | None,
+    content: Any,
+) -> Evidence:
+    try:
+        digest = blob.sha256 if blob else sha256_hex(canonical_bytes({"kind": str(kind), "content": content}))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"The evidence is not plain JSON: {error}", code="not-canonical", field="metrics") from error
+    now = timezone.now()
+    if at is not None and at > now:
+        raise InvalidInput("measured_at lies in the future.", code="future", field="measured_at", how="Check the clock.")
+    row = Evidence(
+        version=version,
+        kind=kind,
+        title=title,
+        tool=tool,
+        sha256=digest,
+        blob=blob,
+        recorded_by=actor,
+        measured_at=at or now,
+    )
+    validated(row, exclude=("blob",))
+    row.save()
+    return row
+
+
+def _record(evidence: Evidence, *, actor: User) -> None:
+    record(
+        actor=actor,
+        event="catalog:fact:recorded",
+        subject=evidence,
+        body={
+            "version": evidence.version_id,
+            "evidence": evidence.public_id,
+            "kind": evidence.kind,
+            "sha256": evidence.sha256,
+        },
+    )

@@ -1,0 +1,11 @@
+"""What the ledger binds of accounts. Frozen once released: add a new number, never edit one."""
+
+from portal.ledger import states
+
+# Names and addresses are personal data: the ledger binds the opaque id and what the account may do.
+states.register("user/1", model="accounts.User", fields=("uuid", "kind", "is_active", "is_demo"))
+states.register("team/1", model="accounts.Team", fields=("slug", "name", "is_demo"))
+states.register("membership/1", model="accounts.Membership", fields=("user", "team", "role", "ended_at"))
+states.register(
+    "token/1", model="accounts.ApiToken", fields=("user", "name", "prefix", "digest", "expires_at", "revoked_at")
+)

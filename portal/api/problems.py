@@ -1,0 +1,59 @@
+"""Errors of the API as problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from portal.errors import DomainError
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem(code: int, title: str, detail: str, **members: Any) -> Response:
+    """A problem details answer. `type` is about:blank where only the status code says more."""
+    slug = members.pop("code", None)
+    body = {"type": f"urn:gatehouse:problem:{slug}" if slug else "about:blank", "title": title, "status": code}
+    body |= {"detail": detail} | {key: value for key, value in members.items() if value not in (None, "", {}, [])}
+    return Response(body, status=code, content_type=CONTENT_TYPE)
+
+
+def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
+    if isinstance(detail, dict):
+        rows = [_flatten(value, f"{path}.{key}" if path else str(key)) for key, value in detail.items()]
+        return [row for group in rows for row in group]
+    if isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
+        rows = [_flatten(value, f"{path}[{index}]") for index, value in enumerate(detail)]
+        return [row for group in rows for row in group]
+    texts = detail if isinstance(detail, list) else [detail]
+    return [{"field": path, "message": str(text)} for text in texts]
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every refusal says what, where and how to mend it."""
+    set_rollback()
+    if isinstance(error, DomainError):
+        return problem(
+            error.status, error.title, error.message, code=error.code, field=error.field, how=error.how, **error.details
+        )
+    if isinstance(error, Http404):
+        return problem(404, "Not found", "There is no such thing, or you may not see it.", code="not-found")
+    if isinstance(error, PermissionDenied):
+        return problem(403, "You may not do this", str(error) or "Permission refused.", code="permission-refused")
+    if isinstance(error, exceptions.ValidationError):
+        errors = _flatten(error.detail)
+        text = "; ".join(f"{row['field']}: {row['message']}" if row["field"] else row["message"] for row in errors)
+        return problem(422, "The input is not valid", text, code="invalid", errors=errors)
+    if isinstance(error, exceptions.APIException):
+        response = problem(error.status_code, error.default_detail, str(error.detail), code=error.default_code)
+        if header := getattr(error, "auth_header", None):
+            response["WWW-Authenticate"] = header
+        if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED and (view := context.get("view")):
+            response["Allow"] = ", ".join(view.allowed_methods)
+        return response
+    return None

@@ -1,0 +1,1 @@
+"""The append-only Merkle log that every governed change is written to."""

@@ -1,0 +1,6 @@
+"""Menu entries of the shell itself; importing this module registers them."""
+
+from portal.access import Permission
+from portal.shell import nav
+
+nav.register("Work", "Home", "home", "inbox", "g h", Permission.PORTAL_HOME_READ)

@@ -1,0 +1,15 @@
+"""Every address of the portal (composition root): pages by app, the API below /api/v1/."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("portal.pages.urls")),
+    path("", include("catalog.pages.urls")),
+    path("", include("governance.pages.urls")),
+    path("", include("audits.pages.urls")),
+    path("api/v1/", include("portal.api.urls")),
+    path("api/v1/", include("catalog.api.urls")),
+    path("api/v1/", include("governance.api.urls")),
+    path("api/v1/", include("audits.api.urls")),
+]
