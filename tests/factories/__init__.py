@@ -1,0 +1,1 @@
+"""What tests start from: real rows, made by the services of the product."""
