@@ -44,9 +44,7 @@ METRICS = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
@@ -106,13 +104,9 @@ def _against_fairlearn(path: Path, rows: int, ours: float) -> bool:
     within = _line(f"csv, {rows // 10} rows: bias test / fairlearn", ours_small, seconds, None)
     if 12 * seconds < FAIRLEARN_PATIENCE:
         seconds = _fairlearn(frame, path)
-        within &= _line(
-            f"slower of csv and parquet, {rows} rows: bias test / fairlearn", ours, seconds, FAIRLEARN_MARK
-        )
+        within &= _line(f"slower of csv and parquet, {rows} rows: bias test / fairlearn", ours, seconds, FAIRLEARN_MARK)
     else:
-        within &= _line(
-            f"{rows} rows: bias test / 10 x fairlearn on a tenth", ours, 10 * seconds, FAIRLEARN_MARK
-        )
+        within &= _line(f"{rows} rows: bias test / 10 x fairlearn on a tenth", ours, 10 * seconds, FAIRLEARN_MARK)
     return within
 
 

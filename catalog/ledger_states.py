@@ -64,9 +64,7 @@ register(
     model="catalog.Evidence",
     fields=("version", "kind", "title", "tool", "sha256", "blob", "recorded_by", "measured_at", "measures"),
 )
-register(
-    "card_revision/1", model="catalog.CardRevision", fields=("version", "number", "author", "digest", "content")
-)
+register("card_revision/1", model="catalog.CardRevision", fields=("version", "number", "author", "digest", "content"))
 register(
     "endpoint/1",
     model="catalog.Endpoint",

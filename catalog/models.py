@@ -259,8 +259,7 @@ class Evidence(models.Model):
         """All numbers of this evidence, as the ledger binds them: {"metrics": [...], "bias": [...]}."""
         return {
             "metrics": sorted(
-                [row.name, row.split, row.segment, row.value, row.lower, row.upper, row.n]
-                for row in self.metrics.all()
+                [row.name, row.split, row.segment, row.value, row.lower, row.upper, row.n] for row in self.metrics.all()
             ),
             "bias": sorted(
                 [row.attribute, row.group, row.reference, row.favourable]
@@ -308,9 +307,7 @@ class BiasMeasure(models.Model):
 
     ledger_type = "bias_measure"
     append_only = True
-    NUMBERS = (
-        "n selected rate rate_lower rate_upper tpr fpr ratio ratio_lower ratio_upper gap_tpr gap_fpr".split()
-    )
+    NUMBERS = ["n", "selected", "rate", "rate_lower", "rate_upper", "tpr", "fpr", "ratio", "ratio_lower", "ratio_upper", "gap_tpr", "gap_fpr"]
 
     evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="bias_measures")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="bias_measures")

@@ -234,8 +234,12 @@ def card_state(version: ModelVersion) -> CardState:
     revision = version.card_revisions.select_related("author").prefetch_related("sections").order_by("-number").first()
     saved = revision.content if revision else {}
     now = measured_card_sections(version)
-    lacking = [key for key, (_, measured) in CARD_SECTIONS.items() if not (now.get(key) if measured else saved.get(key))]
-    stale = [key for key, (_, measured) in CARD_SECTIONS.items() if measured and revision and now.get(key) != saved.get(key)]
+    lacking = [
+        key for key, (_, measured) in CARD_SECTIONS.items() if not (now.get(key) if measured else saved.get(key))
+    ]
+    stale = [
+        key for key, (_, measured) in CARD_SECTIONS.items() if measured and revision and now.get(key) != saved.get(key)
+    ]
     return CardState(revision, {**saved, **now}, lacking, [key for key in stale if key not in lacking])
 
 

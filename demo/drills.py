@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from django.db import transaction
-
 from audits.services.packs import verify_pdf
+from django.db import transaction
+from portal.ledger.verify import Finding, verify
+
 from catalog.services.blobs import open_blob
 from demo import story
 from portal.errors import NotFound
 from portal.ledger.services import Subject, record, sequence, sign_checkpoint
-from portal.ledger.verify import Finding, verify
 
 Say = Callable[[str], None]
 

@@ -18,7 +18,12 @@ class StoryMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         match = request.resolver_match
-        if match and match.view_name == "release" and response.status_code == 200 and not request.session.get(SEEN_REFUSAL):
+        if (
+            match
+            and match.view_name == "release"
+            and response.status_code == 200
+            and not request.session.get(SEEN_REFUSAL)
+        ):
             shown = Release.objects.filter(pk=match.kwargs.get("number"), is_demo=True, state=ReleaseState.BLOCKED)
             if shown.exists():
                 request.session[SEEN_REFUSAL] = True

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from audits.models import EvidencePack, TestRun
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from audits.models import EvidencePack, TestRun
 from catalog.models import (
     Artifact,
     BiasMeasure,
@@ -110,7 +110,9 @@ def remove() -> dict[str, int]:
             if keys:
                 cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE id = ANY(%s)', [keys])  # noqa: S608
                 counts[str(model._meta.verbose_name_plural)] = len(keys)
-        Job.objects.filter(created_by__is_demo=True, state__in=OPEN).update(state="cancelled", finished_at=timezone.now())
+        Job.objects.filter(created_by__is_demo=True, state__in=OPEN).update(
+            state="cancelled", finished_at=timezone.now()
+        )
     _close_people()
     record(actor=None, event="demo:story:removed", subject=Subject("demo.story", "1"), body=dict(counts))
     return counts

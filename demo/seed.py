@@ -17,11 +17,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from audits.services.bias import submit_predictions
+from audits.services.packs import request_pack
 from django.db import transaction
 from django.utils import timezone
 
-from audits.services.bias import submit_predictions
-from audits.services.packs import request_pack
 from catalog.choices import DatasetRole, Environment, Exposure, RiskTier
 from catalog.models import DatasetSnapshot, Endpoint, ModelVersion, RegisteredModel
 from catalog.services import cards, datasets, endpoints, facts, models, versions
@@ -51,6 +51,8 @@ WORDS = {
     "1.2.0": "Women and men are now selected alike. Error rates differ more between them; please weigh that.",
 }
 Say = Callable[[str], None]
+# How long a worker is given to take a job before the seed does it itself, in seconds.
+WORKER_GRACE = 4.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def _income(cast: Cast) -> None:
     _expect(refused, ReleaseState.BLOCKED)
     waiting = _request(cast, mitigated, endpoint, due=timezone.now() + timedelta(days=2))
     _expect(waiting, ReleaseState.IN_REVIEW)
-    _approve(waiting, cast.people["validator"], Role.VALIDATOR, "Measured on the same 16,281 rows as 1.0.0; repeatable.")
+    _approve(
+        waiting, cast.people["validator"], Role.VALIDATOR, "Measured on the same 16,281 rows as 1.0.0; repeatable."
+    )
 
 
 def _adult_snapshot(cast: Cast) -> DatasetSnapshot:
@@ -157,9 +161,7 @@ def _endpoint(cast: Cast, team: str, name: str, title: str) -> Endpoint:
     )
 
 
-def _register(
-    cast: Cast, model: RegisteredModel, number: str, name: str, content: bytes, **more: Any
-) -> ModelVersion:
+def _register(cast: Cast, model: RegisteredModel, number: str, name: str, content: bytes, **more: Any) -> ModelVersion:
     """A version with one artifact, whose bytes are uploaded as a pipeline would."""
     developer = cast.people["developer"]
     declared = versions.DeclaredArtifact(name, hashlib.sha256(content).hexdigest(), len(content), name.split(".", 1)[1])
@@ -203,7 +205,7 @@ def _bias_test(cast: Cast, version: ModelVersion, file: Path) -> None:
 
 def finish(job: Job, *, seconds: float = 120.0) -> None:
     """Wait for a worker to do the job; do it here when none takes it. Raises RuntimeError when it fails."""
-    limit, grace = time.monotonic() + seconds, time.monotonic() + 4
+    limit, grace = time.monotonic() + seconds, time.monotonic() + WORKER_GRACE
     job.refresh_from_db()
     while job.state in OPEN and time.monotonic() < limit:
         if job.state == State.QUEUED and time.monotonic() > grace:
@@ -256,7 +258,12 @@ def _release(cast: Cast, version: ModelVersion, endpoint: Endpoint) -> Release:
     _approve(release, cast.people["validator"], Role.VALIDATOR, "Results repeated on the held-out rows.")
     release.refresh_from_db()
     if release.state == ReleaseState.IN_REVIEW:
-        _approve(release, cast.people["deputy"], Role.FAIRNESS, "Accepted as the starting point; later versions must not be worse.")
+        _approve(
+            release,
+            cast.people["deputy"],
+            Role.FAIRNESS,
+            "Accepted as the starting point; later versions must not be worse.",
+        )
         release.refresh_from_db()
     _expect(release, ReleaseState.LIVE)
     finish(request_pack(release, actor=cast.people["validator"]).job)
@@ -308,12 +315,12 @@ def _tumour(cast: Cast) -> None:
         "weights.json",
         trained.weights,
         notes="Logistic regression on standardised measurements, trained when this demo was made.",
-        run=versions.DeclaredRun(
-            job_id="tumour-1.0.0", code_revision="demo/tumour.py", parameters=trained.parameters
-        ),
+        run=versions.DeclaredRun(job_id="tumour-1.0.0", code_revision="demo/tumour.py", parameters=trained.parameters),
         datasets=[(snapshot, DatasetRole.TRAIN), (snapshot, DatasetRole.TEST)],
     )
-    facts.record_metrics(version, actor=developer, metrics=trained.metrics, title="Held-out evaluation", tool="scikit-learn")
+    facts.record_metrics(
+        version, actor=developer, metrics=trained.metrics, title="Held-out evaluation", tool="scikit-learn"
+    )
     cards.save_card(version, actor=developer, sections=TUMOUR_CARD)
     _release(cast, version, _endpoint(cast, "clinic", "triage-support-prod", "Triage support, production"))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audits.models import EvidencePack
 from django.contrib.sessions.backends.base import SessionBase
 
-from audits.models import EvidencePack
 from catalog.models import ModelVersion
 from demo.seed import INCOME, TUMOUR
 from governance.models import Approval, Release
@@ -60,9 +60,7 @@ def progress(story: Story, session: SessionBase) -> Progress:
     """What has happened since the seed."""
     evidence = story.tumour.evidence.values_list("pk", flat=True)
     since = LedgerEntry.objects.filter(id__gt=story.seeded.pk)
-    events = set(
-        since.filter(event__in=[PDF_DRILL, TAMPER_DRILL]).values_list("event", flat=True)
-    )
+    events = set(since.filter(event__in=[PDF_DRILL, TAMPER_DRILL]).values_list("event", flat=True))
     return Progress(
         saw_refusal=bool(session.get(SEEN_REFUSAL)),
         made_stale=since.filter(

@@ -6,7 +6,7 @@ from portal.accounts.choices import Role
 
 
 class Verdict(models.TextChoices):
-    PASS = "pass", "Pass"  # noqa: S105 (a verdict)
+    PASS = "pass", "Pass"
     ASK = "ask", "Asks a person"
     FAIL = "fail", "Fail"
     UNKNOWN = "unknown", "Unknown"

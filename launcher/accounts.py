@@ -31,7 +31,9 @@ def account_for(data: Path) -> Account | None:
         try:
             known = pwd.getpwuid(uid)
         except KeyError:
-            raise LauncherError(f"{data} belongs to user {uid}, who does not exist.", f"chown -R nobody '{data}'") from None
+            raise LauncherError(
+                f"{data} belongs to user {uid}, who does not exist.", f"chown -R nobody '{data}'"
+            ) from None
         return Account(known.pw_name, known.pw_uid, known.pw_gid)
     for name in PREFERRED:
         try:

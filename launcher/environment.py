@@ -114,9 +114,11 @@ def _make(place: Installation) -> None:
 def _has_versioned_venv() -> bool:
     """Whether apt knows a package for this very minor version (it has none for the default one's alias only)."""
     name = f"python3.{sys.version_info[1]}-venv"
-    return subprocess.run(["apt-cache", "show", name], capture_output=True).returncode == 0 if shutil.which(
-        "apt-cache"
-    ) else False
+    return (
+        subprocess.run(["apt-cache", "show", name], capture_output=True).returncode == 0
+        if shutil.which("apt-cache")
+        else False
+    )
 
 
 def _install(place: Installation, lock: Path) -> None:

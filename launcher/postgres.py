@@ -155,7 +155,9 @@ class Postgres:
         )
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()
-            raise LauncherError(f"{Path(arguments[0]).name} failed:\n{said}", "./gatehouse doctor says what is missing.")
+            raise LauncherError(
+                f"{Path(arguments[0]).name} failed:\n{said}", "./gatehouse doctor says what is missing."
+            )
 
     def command(self) -> list[str | Path]:
         """The server's command line. Given here, a setting holds whatever the folder's own file says."""

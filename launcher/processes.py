@@ -84,7 +84,7 @@ def spawn(
             cwd=cwd,
             start_new_session=True,
             umask=0o077,
-            preexec_fn=_before_exec(death_signal, os.getpid()),  # noqa: PLW1509 - the launcher has one thread
+            preexec_fn=_before_exec(death_signal, os.getpid()),
             **identity,  # type: ignore[arg-type]
         )
     finally:

@@ -68,7 +68,9 @@ def line(packages: Sequence[str]) -> str:
     for manager, verb in _VERBS.items():
         if shutil.which(manager):
             names = _ELSEWHERE[manager]
-            wanted = {names.get(package, names["pdf"] if package.startswith("lib") else package) for package in packages}
+            wanted = {
+                names.get(package, names["pdf"] if package.startswith("lib") else package) for package in packages
+            }
             return f"{verb} {' '.join(sorted(wanted))}"
     return f"install what your system calls {' '.join(packages)}"
 

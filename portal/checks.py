@@ -39,8 +39,6 @@ def undeclared(path: str, callback: Any) -> str | None:
 @register()
 def every_view_declares_permission(**kwargs: Any) -> list[CheckMessage]:
     found = [
-        undeclared(path, callback)
-        for path, callback in routes(get_resolver())
-        if not path.startswith(PUBLIC_PREFIXES)
+        undeclared(path, callback) for path, callback in routes(get_resolver()) if not path.startswith(PUBLIC_PREFIXES)
     ]
     return [Error(text, id="gatehouse.E001") for text in found if text]

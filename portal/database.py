@@ -195,7 +195,9 @@ def _grants(using: str, tables: set[str]) -> list[str]:
     quote = connections[using].ops.quote_name
     role = quote(_app_role())
     append_only = {
-        model._meta.db_table: _open_columns(model) for model in apps.get_models() if states.is_marked(model, "append_only")
+        model._meta.db_table: _open_columns(model)
+        for model in apps.get_models()
+        if states.is_marked(model, "append_only")
     }
     script = []
     for table in sorted(tables):

@@ -106,7 +106,9 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ------------------------------------------------------------------ store
-DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default="postgres://gatehouse_app@localhost/gatehouse")}
+DATABASES: dict[str, Any] = {
+    "default": env.db_url("DATABASE_URL", default="postgres://gatehouse_app@localhost/gatehouse")
+}
 DATABASES["default"] |= {
     "ATOMIC_REQUESTS": False,
     "CONN_HEALTH_CHECKS": True,
@@ -233,7 +235,11 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "sequence-ledger": {"task": "portal.ledger.tasks.sequence_and_checkpoint", "schedule": 2.0, "options": {"expires": 10}},
+    "sequence-ledger": {
+        "task": "portal.ledger.tasks.sequence_and_checkpoint",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
     "sweep-jobs": {"task": "portal.jobs.tasks.sweep_jobs", "schedule": 5.0, "options": {"expires": 20}},
     "sweep-due": {"task": "governance.tasks.sweep_due", "schedule": 30.0, "options": {"expires": 60}},
 }

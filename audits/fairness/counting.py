@@ -123,19 +123,14 @@ def _check_groups(counts: Counts, limits: Limits) -> None:
         groups = [values[0] for values in counts.by(attribute)]
         if len(groups) > limits.groups:
             raise PredictionsError(
-                f"Column {attribute!r} has {len(groups)} different values; "
-                f"at most {limits.groups} can be groups.",
+                f"Column {attribute!r} has {len(groups)} different values; at most {limits.groups} can be groups.",
                 code="too_many_groups",
                 column=attribute,
                 how="It looks like an id or a measurement: name a protected attribute, or put it into bands.",
             )
         for value in groups:
             if len(value) > limits.value_chars or "\x00" in value:
-                what = (
-                    "holds a zero byte"
-                    if "\x00" in value
-                    else f"is longer than {limits.value_chars} characters"
-                )
+                what = "holds a zero byte" if "\x00" in value else f"is longer than {limits.value_chars} characters"
                 raise PredictionsError(
                     f"A value of column {attribute!r} {what}.",
                     code="bad_value",

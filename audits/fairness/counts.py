@@ -131,9 +131,7 @@ class Counts:
             (tuple(cell["values"]), Confusion(cell["tp"], cell["fp"], cell["fn"], cell["tn"]))
             for cell in document["cells"]
         ]
-        return cls.of(
-            document["attributes"], cells, label=document["label"], prediction=document["prediction"]
-        )
+        return cls.of(document["attributes"], cells, label=document["label"], prediction=document["prediction"])
 
     def _place(self, attribute: str) -> int:
         try:

@@ -103,9 +103,7 @@ class _Ruler:
         fit = [key for key, c in groups.items() if c.n >= self.min_group and MISSING not in key]
         if not fit:
             return None
-        return min(
-            fit, key=lambda key: (-groups[key].favoured(self.favourable) / groups[key].n, -groups[key].n, key)
-        )
+        return min(fit, key=lambda key: (-groups[key].favoured(self.favourable) / groups[key].n, -groups[key].n, key))
 
     def attribute(self, counts: Counts, name: str, named: str | None) -> AttributeResult:
         groups = counts.by(name)

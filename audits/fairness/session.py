@@ -40,9 +40,7 @@ class Session:
         self._deadline = time.monotonic() + limits.seconds
         self._connection = _locked(path, limits)
 
-    def rows(
-        self, query: str, parameters: dict[str, Any] | None = None, *, verify: bool = False
-    ) -> list[Row]:
+    def rows(self, query: str, parameters: dict[str, Any] | None = None, *, verify: bool = False) -> list[Row]:
         """All rows of a query over `$path`, within the time limit.
 
         verify: also check a gzip file's CRC and unpacked size; the query's result is given only if they hold.
@@ -157,9 +155,7 @@ class _Watch(threading.Thread):
                     if time.monotonic() > self._deadline:
                         raise _too_slow(self._limits)
         except (zlib.error, EOFError, OSError) as fault:
-            raise PredictionsError(
-                "The gzip data are damaged or cut off.", code="damaged_gzip", how=_AGAIN
-            ) from fault
+            raise PredictionsError("The gzip data are damaged or cut off.", code="damaged_gzip", how=_AGAIN) from fault
 
 
 def _unpacked_sizes(stream: Any) -> Iterator[int]:

@@ -122,9 +122,7 @@ def _kind(file: Path, magic: bytes, tail: bytes) -> str:
             "This is a zip archive or a spreadsheet, not a CSV file.", code="not_csv", how=_FORMATS_HOW
         )
     if magic[:4] == b"\x28\xb5\x2f\xfd":
-        raise PredictionsError(
-            "The file is compressed with zstd, which is not read.", code="not_csv", how=_FORMATS_HOW
-        )
+        raise PredictionsError("The file is compressed with zstd, which is not read.", code="not_csv", how=_FORMATS_HOW)
     return "csv"
 
 

@@ -40,7 +40,14 @@ def record_metrics(
             f"Send between 1 and {MAX_METRICS} metrics.", code="metrics-count", field="metrics", how="Split the list."
         )
     evidence = _evidence(
-        version, actor=actor, kind=EvidenceKind.METRICS, title=title, tool=tool, blob=blob, at=measured_at, content=metrics
+        version,
+        actor=actor,
+        kind=EvidenceKind.METRICS,
+        title=title,
+        tool=tool,
+        blob=blob,
+        at=measured_at,
+        content=metrics,
     )
     rows = [_metric(evidence, index, item) for index, item in enumerate(metrics)]
     Metric.objects.bulk_create(rows)
@@ -114,7 +121,9 @@ def _evidence(
         raise InvalidInput(f"The evidence is not plain JSON: {error}", code="not-canonical", field="metrics") from error
     now = timezone.now()
     if at is not None and at > now:
-        raise InvalidInput("measured_at lies in the future.", code="future", field="measured_at", how="Check the clock.")
+        raise InvalidInput(
+            "measured_at lies in the future.", code="future", field="measured_at", how="Check the clock."
+        )
     row = Evidence(
         version=version,
         kind=kind,

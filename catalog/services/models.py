@@ -23,7 +23,9 @@ def validated(row: models.Model, *, exclude: tuple[str, ...] = ()) -> None:
     except ValidationError as error:
         name, texts = next(iter(error.message_dict.items()))
         codes = {item.code for items in error.error_dict.values() for item in items}
-        if codes & {"unique", "unique_together"} or any("already exists" in text or "violated" in text for text in texts):
+        if codes & {"unique", "unique_together"} or any(
+            "already exists" in text or "violated" in text for text in texts
+        ):
             raise Conflict(
                 f"This {row._meta.verbose_name} exists already.",
                 code="name-taken",
@@ -36,7 +38,9 @@ def validated(row: models.Model, *, exclude: tuple[str, ...] = ()) -> None:
 
 
 @transaction.atomic
-def register_model(*, actor: User, team: Team, owner: User | None = None, is_demo: bool = False, **fields: Any) -> RegisteredModel:
+def register_model(
+    *, actor: User, team: Team, owner: User | None = None, is_demo: bool = False, **fields: Any
+) -> RegisteredModel:
     """Make a model known. Fields: name, title, description, risk_tier, intended_use, affects_legal_or_safety."""
     require(actor, Permission.CATALOG_MODEL_CREATE, team)
     row = RegisteredModel(team=team, owner=owner or actor, is_demo=is_demo, **fields)

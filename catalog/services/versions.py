@@ -43,7 +43,9 @@ class DeclaredRun:
 def version_digest(model: str, version: str, artifacts: Sequence[DeclaredArtifact]) -> str:
     """SHA-256 over the canonical JSON of model name, version and declared artifacts, sorted by name."""
     rows = [{"name": a.name, "sha256": a.sha256, "size": a.size} for a in sorted(artifacts, key=lambda a: a.name)]
-    return sha256_hex(canonical_bytes({"schema": "gatehouse.version/1", "model": model, "version": version, "artifacts": rows}))
+    return sha256_hex(
+        canonical_bytes({"schema": "gatehouse.version/1", "model": model, "version": version, "artifacts": rows})
+    )
 
 
 @transaction.atomic

@@ -60,9 +60,7 @@ def read_facts(doc: Any, *, partial: bool = False) -> Facts:
     facts = Facts(_read_message(doc, FACTS, ""))
     canonical = canonical_bytes(facts)
     if len(canonical) > MAX_BYTES:
-        raise FactsError(
-            "", f"The document has {len(canonical)} bytes; the limit is {MAX_BYTES}.", "Send less."
-        )
+        raise FactsError("", f"The document has {len(canonical)} bytes; the limit is {MAX_BYTES}.", "Send less.")
     facts.digest = hashlib.sha256(canonical).hexdigest()
     return facts
 
@@ -124,9 +122,7 @@ def _read_list(value: Any, field: Field, path: str) -> list[Any]:
     if not isinstance(value, list):
         raise FactsError(path, f"Must be a list, not {_kind(value)}.", "Leave it out where it is not known.")
     if len(value) > MAX_ROWS:
-        raise FactsError(
-            path, f"Has {len(value)} rows; the limit is {MAX_ROWS}.", "Send the rows that count."
-        )
+        raise FactsError(path, f"Has {len(value)} rows; the limit is {MAX_ROWS}.", "Send the rows that count.")
     if field.message is None:
         return [_read_scalar(item, field.kind, f"{path}[{i}]") for i, item in enumerate(value)]
     rows = [_read_message(item, field.message, f"{path}[{i}]") for i, item in enumerate(value)]
@@ -136,9 +132,7 @@ def _read_list(value: Any, field: Field, path: str) -> list[Any]:
             key = tuple(row[name] for name in field.message.key)
             if key in seen:
                 shown = ", ".join(str(part) for part in key)
-                raise FactsError(
-                    f"{path}[{i}]", f"A second row for {shown}.", "One row each; the newest counts."
-                )
+                raise FactsError(f"{path}[{i}]", f"A second row for {shown}.", "One row each; the newest counts.")
             seen.add(key)
     return rows
 
@@ -152,9 +146,7 @@ def _read_scalar(value: Any, kind: str, path: str) -> Any:
         return value
     if kind == "int":
         if type(value) is not int:
-            raise FactsError(
-                path, f"Must be a whole number, not {_kind(value)}.", "Write it without quotes or point."
-            )
+            raise FactsError(path, f"Must be a whole number, not {_kind(value)}.", "Write it without quotes or point.")
         if abs(value) > MAX_SAFE_INTEGER:
             raise FactsError(path, "Is beyond ±(2**53 - 1).", "Send a number that is exact everywhere.")
         return value
@@ -180,9 +172,7 @@ def _read_text(value: Any, kind: str, path: str) -> str:
     if len(value) > MAX_TEXT:
         raise FactsError(path, f"Has {len(value)} characters; the limit is {MAX_TEXT}.", "Send its digest.")
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value if char > "\ud7ff"):
-        raise FactsError(
-            path, "Holds a character that cannot be stored (NUL or half a surrogate).", "Remove it."
-        )
+        raise FactsError(path, "Holds a character that cannot be stored (NUL or half a surrogate).", "Remove it.")
     if kind == "digest" and not _DIGEST.fullmatch(value):
         raise FactsError(path, "Is not a SHA-256 digest.", "Write 64 lower-case hex digits.")
     if kind == "timestamp" and not _is_time(value):

@@ -101,5 +101,8 @@ def set_active(user: User, *, active: bool, actor: User | None) -> None:
     user.is_active = active
     user.save(update_fields=["is_active"])
     record(
-        actor=actor, event="portal:user:opened" if active else "portal:user:closed", subject=user, body={"active": active}
+        actor=actor,
+        event="portal:user:opened" if active else "portal:user:closed",
+        subject=user,
+        body={"active": active},
     )

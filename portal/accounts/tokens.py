@@ -81,6 +81,9 @@ def create_service(name: str, *, role: str, team: Team | None, actor: User | Non
     membership, made = Membership.objects.get_or_create(user=user, team=team, role=role, ended_at=None)
     if made:
         record(
-            actor=actor, event="portal:membership:granted", subject=membership, body={"role": role, "user": str(user.uuid)}
+            actor=actor,
+            event="portal:membership:granted",
+            subject=membership,
+            body={"role": role, "user": str(user.uuid)},
         )
     return user

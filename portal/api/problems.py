@@ -15,12 +15,12 @@ from portal.errors import DomainError
 CONTENT_TYPE = "application/problem+json"
 
 
-def problem(code: int, title: str, detail: str, **members: Any) -> Response:
+def problem(status_code: int, title: str, detail: str, **members: Any) -> Response:
     """A problem details answer. `type` is about:blank where only the status code says more."""
     slug = members.pop("code", None)
-    body = {"type": f"urn:gatehouse:problem:{slug}" if slug else "about:blank", "title": title, "status": code}
+    body = {"type": f"urn:gatehouse:problem:{slug}" if slug else "about:blank", "title": title, "status": status_code}
     body |= {"detail": detail} | {key: value for key, value in members.items() if value not in (None, "", {}, [])}
-    return Response(body, status=code, content_type=CONTENT_TYPE)
+    return Response(body, status=status_code, content_type=CONTENT_TYPE)
 
 
 def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:

@@ -30,7 +30,12 @@ TASK = "portal.jobs.tasks.run_job"
 
 
 def enqueue(
-    kind: str, *, payload: dict[str, Any], actor: User | None, subject: models.Model | None = None, team: Team | None = None
+    kind: str,
+    *,
+    payload: dict[str, Any],
+    actor: User | None,
+    subject: models.Model | None = None,
+    team: Team | None = None,
 ) -> Job:
     """Write the job into the caller's transaction (transactional outbox) and try to wake a worker after commit."""
     job = Job.objects.create(

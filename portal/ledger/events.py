@@ -42,13 +42,13 @@ def unsubscribe(event: str, handler: Handler) -> None:
         _handlers[event].remove(handler)
 
 
-def dispatch_after_commit(entry: "LedgerEntry") -> None:
+def dispatch_after_commit(entry: LedgerEntry) -> None:
     """Arrange for the subscribers of the entry's event to run when the open transaction commits."""
     if _handlers.get(entry.event):
         transaction.on_commit(lambda: _dispatch(entry))
 
 
-def _dispatch(entry: "LedgerEntry") -> None:
+def _dispatch(entry: LedgerEntry) -> None:
     for handler in list(_handlers.get(entry.event, ())):
         try:
             handler(entry)

@@ -187,9 +187,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         raise ProofError("the proof leads to another root")
 
 
-def verify_consistency(
-    old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
-) -> None:
+def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> None:
     """RFC 9162 2.1.4.2: raise ProofError unless the tree of `old` leaves is a prefix of the tree of `new`."""
     if not 0 < old <= new:
         raise ProofError(f"no consistency from size {old} to {new}")

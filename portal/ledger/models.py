@@ -60,9 +60,7 @@ class LedgerEntry(models.Model):
             models.Index(fields=["txid"], name="ledger_by_txid"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(leaf__length__lte=MAX_LEAF_BYTES), name="ledger_leaf_fits_tile"
-            ),
+            models.CheckConstraint(condition=models.Q(leaf__length__lte=MAX_LEAF_BYTES), name="ledger_leaf_fits_tile"),
             models.CheckConstraint(condition=models.Q(leaf_hash__length=32), name="ledger_hash_is_sha256"),
         ]
 

@@ -54,7 +54,7 @@ class Subject:
 
 def record(
     *,
-    actor: "User | None",
+    actor: User | None,
     event: str,
     subject: models.Model | Subject,
     body: Mapping[str, Any],
@@ -273,7 +273,7 @@ def ensure_sequenced(entry: LedgerEntry) -> Checkpoint:
 
 
 @transaction.atomic
-def erase_personal(field: PersonalField, *, actor: "User | None", ground: str, now: dt.datetime | None = None) -> None:
+def erase_personal(field: PersonalField, *, actor: User | None, ground: str, now: dt.datetime | None = None) -> None:
     """Delete a personal value and its salt, and record that: entry, field name and legal ground (a short code).
 
     The tree stays valid, because the entry holds the commitment alone. Erasing twice changes nothing.

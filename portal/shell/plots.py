@@ -221,10 +221,7 @@ def _row(
         if row.lower is not None and row.upper is not None:
             span = f"{row.lower:.2f}–{row.upper:.2f}"
             parts.append(_line(f"c-{tone}-s", x(row.lower), mid, x(row.upper), mid, INK[tone], 2))
-            parts += [
-                _line(f"c-{tone}-s", x(v), mid - 4, x(v), mid + 4, INK[tone], 2)
-                for v in (row.lower, row.upper)
-            ]
+            parts += [_line(f"c-{tone}-s", x(v), mid - 4, x(v), mid + 4, INK[tone], 2) for v in (row.lower, row.upper)]
         parts.append(_mark(tone, x(row.value), mid, 5.0))
     if narrow:
         words = told or (f"{number(row.value)} ({span})" if span else number(row.value))

@@ -88,9 +88,7 @@ def tone(kind: str) -> str:
 
 
 @register.simple_tag
-def digest(
-    value: str | bytes | None, length: int = 12, copy: bool = True, prefix: str = "sha256:"
-) -> SafeString:
+def digest(value: str | bytes | None, length: int = 12, copy: bool = True, prefix: str = "sha256:") -> SafeString:
     """A digest: short, monospaced, whole in the title, with a button that copies it. Bytes become hex."""
     if not value:
         return format_html(DIM, "none")
@@ -131,9 +129,7 @@ def _due(moment: dt.datetime, now: dt.datetime) -> str:
 
 
 @register.simple_tag
-def when(
-    moment: dt.datetime | dt.date | str | None, style: str = "full", empty: str = "not set"
-) -> SafeString:
+def when(moment: dt.datetime | dt.date | str | None, style: str = "full", empty: str = "not set") -> SafeString:
     """A time: short words, ISO UTC in the title. style: full, short, date, or due ("due today, 17:00 UTC")."""
     if not moment:
         return format_html(DIM, empty)
@@ -240,9 +236,7 @@ def interval(
     lower_is_better: bool = False,
 ) -> SafeString:
     """A small drawing of an estimate with its interval against a limit; its label says the same in words."""
-    return plots.small_interval(
-        value, lower, upper, limit, start=start, stop=stop, lower_is_better=lower_is_better
-    )
+    return plots.small_interval(value, lower, upper, limit, start=start, stop=stop, lower_is_better=lower_is_better)
 
 
 @register.simple_tag

@@ -46,9 +46,7 @@ def test_newcombe_holds_the_difference_and_mirrors(
 
 
 @given(proportions(), proportions(), CONFIDENCES)
-def test_koopman_holds_the_ratio_and_turns_over(
-    one: tuple[int, int], two: tuple[int, int], confidence: float
-) -> None:
+def test_koopman_holds_the_ratio_and_turns_over(one: tuple[int, int], two: tuple[int, int], confidence: float) -> None:
     lower, upper = koopman(*one, *two, confidence)
     turned = koopman(*two, *one, confidence)
     assert 0 <= lower < upper

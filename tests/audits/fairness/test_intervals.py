@@ -45,9 +45,7 @@ def test_wilson_equals_scipy(k: int, n: int, confidence: float) -> None:
 
 
 @pytest.mark.parametrize(("k1", "n1", "k2", "n2", "lower", "upper"), DIFFERENCE)
-def test_newcombe_gives_the_published_table(
-    k1: int, n1: int, k2: int, n2: int, lower: float, upper: float
-) -> None:
+def test_newcombe_gives_the_published_table(k1: int, n1: int, k2: int, n2: int, lower: float, upper: float) -> None:
     assert newcombe(k1, n1, k2, n2) == pytest.approx((lower, upper), abs=5e-5)
 
 

@@ -85,16 +85,13 @@ def test_equalized_odds_equals_fairlearn_by_its_own_rule(name: str) -> None:
     report = measure(count_file(DEMO / name, attributes=ATTRIBUTES), favourable=1, min_group=30)
     for attribute in ATTRIBUTES:
         theirs = equalized_odds_difference(frame.y_true, frame.y_pred, sensitive_features=frame[attribute])
-        assert report.attribute(attribute).fairlearn_equalized_odds_difference == pytest.approx(
-            theirs, abs=1e-15
-        )
+        assert report.attribute(attribute).fairlearn_equalized_odds_difference == pytest.approx(theirs, abs=1e-15)
 
 
 def test_release_story_has_its_known_numbers() -> None:
     """Known from the data's own description: accuracies, the race ratio's fall, the sex ratio's rise."""
     current, candidate, mitigated = (
-        measure(count_file(DEMO / name, attributes=ATTRIBUTES), favourable=1, min_group=30)
-        for name in RELEASES
+        measure(count_file(DEMO / name, attributes=ATTRIBUTES), favourable=1, min_group=30) for name in RELEASES
     )
     accuracies = [report.overall["accuracy"].value for report in (current, candidate, mitigated)]
     assert accuracies == pytest.approx([0.8525, 0.8711, 0.8469], abs=5e-5)
@@ -111,9 +108,7 @@ def test_compas_counts_reproduce_the_published_table() -> None:
     race = report.attribute("race")
     black, white = race.group("African-American"), race.group("Caucasian")
     assert report.n == 7214
-    assert [100 * (group.fpr.value or 0) for group in (black, white)] == pytest.approx(
-        [44.85, 23.45], abs=5e-3
-    )
+    assert [100 * (group.fpr.value or 0) for group in (black, white)] == pytest.approx([44.85, 23.45], abs=5e-3)
     missed = [100 * (1 - (group.tpr.value or 0)) for group in (black, white)]
     assert missed == pytest.approx([27.99, 47.72], abs=5e-3)
     assert [group.precision.value for group in (black, white)] == pytest.approx([0.630, 0.591], abs=5e-4)
@@ -133,9 +128,7 @@ def test_favourable_outcome_decides_rate_and_ratio() -> None:
 
 
 def test_intervals_are_those_of_the_group_and_its_reference() -> None:
-    report = measure(
-        groups(a=(40, 10, 20, 30), b=(20, 10, 30, 60)), favourable=1, min_group=1, confidence=0.9
-    )
+    report = measure(groups(a=(40, 10, 20, 30), b=(20, 10, 30, 60)), favourable=1, min_group=1, confidence=0.9)
     b = report.attribute("g").group("b")
     assert (b.rate.lower, b.rate.upper) == wilson(30, 120, 0.9)
     assert (b.ratio.lower, b.ratio.upper, b.ratio.method) == (*katz(30, 120, 50, 100, 0.9), "katz")
@@ -247,9 +240,7 @@ def test_worst_intersection_equals_a_search_by_hand() -> None:
 def test_document_is_json_without_nan_and_the_same_every_time() -> None:
     for counts in (compas(), groups(a=(1, 0, 0, 0), b=(0, 0, 0, 1))):
         one, two = (
-            json.dumps(
-                measure(counts, favourable=0, min_group=1, intersections=True).as_document(), allow_nan=False
-            )
+            json.dumps(measure(counts, favourable=0, min_group=1, intersections=True).as_document(), allow_nan=False)
             for _ in range(2)
         )
         assert one == two

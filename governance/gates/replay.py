@@ -1,0 +1,68 @@
+"""Repeat a stored decision from its own parts and compare the bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from governance.gates.engine import ENGINE
+from governance.gates.errors import GateError
+from governance.gates.evaluate import evaluate
+from governance.gates.facts import parse_facts
+from governance.gates.policy import load_policy
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """identical: the same bytes under the same engine. engine_differs: equality of bytes is not claimed then."""
+
+    identical: bool
+    verdict_equal: bool
+    engine_differs: bool
+    difference: str
+
+    @property
+    def good(self) -> bool:
+        """Identical, or the same verdicts under another engine."""
+        return self.identical or (self.engine_differs and self.verdict_equal)
+
+    @property
+    def text(self) -> str:
+        """The outcome in words."""
+        if self.identical:
+            return "identical"
+        if self.engine_differs and self.verdict_equal:
+            return "verdict equal, engine differs"
+        return f"differs: {self.difference}"
+
+
+def replay(facts: bytes | str, sources: Sequence[str], stored: bytes | str) -> Replayed:
+    """Decide again from the facts' text and the policies' sources in their order; compare with `stored`.
+
+    The parameters are those that the stored decision names. Never raises for bad input: that is a difference.
+    """
+    old = stored.encode() if isinstance(stored, str) else stored
+    try:
+        document = json.loads(old)
+        policies = [load_policy(source) for source in sources]
+        result = evaluate(policies, parse_facts(facts), params=document["params"])
+    except (GateError, ValueError, KeyError, TypeError) as error:
+        return Replayed(False, False, False, f"it cannot be repeated: {error}")
+    new = result.canonical
+    other = document.get("engine") != ENGINE
+    verdicts = [(rule["policy"], rule["id"], rule["verdict"]) for rule in document.get("rules", [])]
+    equal = document.get("verdict") == result.verdict and verdicts == [
+        (r.policy, r.id, r.verdict) for r in result.rules
+    ]
+    return Replayed(new == old, equal, other, _difference(old, new))
+
+
+def _difference(old: bytes, new: bytes) -> str:
+    if old == new:
+        return ""
+    place = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    around = slice(max(0, place - 30), place + 30)
+    return (
+        f"byte {place}: stored …{old[around].decode(errors='replace')}…, now …{new[around].decode(errors='replace')}…"
+    )

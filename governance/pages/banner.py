@@ -1,0 +1,115 @@
+"""The first line of a release's page: its state in words, for this reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from governance.choices import ReleaseState
+from governance.models import Release
+from governance.selectors import Options, Review
+from portal.accounts.choices import Role
+
+S = ReleaseState
+
+
+@dataclass(frozen=True)
+class Banner:
+    """tone: pass, warn (default look), fail or idle; title: the answer; text: why; to_decide: show the way there."""
+
+    tone: str
+    icon: str
+    title: str
+    text: str
+    to_decide: bool = False
+
+
+def banner(release: Release, review: Review, options: Options) -> Banner:
+    """What the reader is asked, or what became of it."""
+    if release.state == S.IN_REVIEW:
+        return _in_review(review, options)
+    if release.state == S.BLOCKED:
+        return _blocked(review)
+    if release.state == S.LIVE:
+        return _live(release, review)
+    return _plain(release, review)
+
+
+def role_words(roles: Sequence[str]) -> str:
+    """ "the fairness reviewer", "the validator and the risk reviewer"."""
+    return join([f"the {str(Role(role).label).lower()}" for role in roles])
+
+
+def join(words: Sequence[str], last: str = "and") -> str:
+    items = [str(word) for word in words]
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else ""
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    return f"one {one}" if n == 1 else f"{n} {many or one + 's'}"
+
+
+def _asked(review: Review) -> str:
+    n = len(review.asks)
+    text = "No gate blocks this release."
+    if n:
+        verb = "asks" if n == 1 else "ask"
+        text += f" {counted(n, 'rule').capitalize()} {verb} for a person: {review.asks[0].message}"
+        text = text if text.endswith((".", "!", "?")) else f"{text}."
+    return text
+
+
+def _open_roles(review: Review) -> list[str]:
+    return [seat.role for seat in review.seats if seat.state != "filled"]
+
+
+def _in_review(review: Review, options: Options) -> Banner:
+    waiting = _open_roles(review)
+    if options.may:
+        left = [role for role in waiting if role not in options.roles[:1]]
+        after = f"After you, {role_words(left)} must still decide." if left else "Your approval makes it live."
+        title = f"Waiting for you, {role_words(options.roles[:1])}"
+        return Banner("warn", "user-check", title, f"{_asked(review)} {after}", to_decide=True)
+    who = f"Waiting for {role_words(waiting)}" if waiting else "Waiting"
+    return Banner("warn", "hourglass", who, f"{_asked(review)} {options.why_not}".strip())
+
+
+def _blocked(review: Review) -> Banner:
+    fails, unknown = len(review.fails), len(review.cannot_conclude)
+    parts = []
+    if fails:
+        parts.append(f"{counted(fails, 'rule').capitalize()} {'fails' if fails == 1 else 'fail'}.")
+    if unknown:
+        verb = "cannot" if unknown else "can"
+        parts.append(f"{counted(unknown, 'rule').capitalize()} {verb} conclude, because a fact is missing.")
+    parts.append("Nobody can approve it in this state. The gates run again by themselves when a fact changes.")
+    return Banner("fail", "octagon-x", "Refused by a gate", " ".join(parts))
+
+
+def _live(release: Release, review: Review) -> Banner:
+    stale = [seat for seat in review.seats if seat.state == "stale"]
+    if stale:
+        roles = role_words([seat.role for seat in stale]).capitalize()
+        text = f"{roles} approved other facts than those that hold now. It stays live until somebody acts."
+        return Banner("warn", "rotate-ccw", "Live, on an approval that no longer counts", text)
+    return Banner(
+        "pass", "circle-play", f"Live at {release.endpoint.name}", "Every approval is for the facts that hold now."
+    )
+
+
+def _plain(release: Release, review: Review) -> Banner:
+    last = review.approvals[0] if review.approvals else None
+    by = f" by {last.person}, {str(Role(last.role).label).lower()}" if last else ""
+    return {
+        S.CHECKING: Banner(
+            "idle", "loader", "Gates are being checked", "A fact is still being computed. The page follows by itself."
+        ),
+        S.CHANGES_ASKED: Banner(
+            "warn", "pen-line", f"Changes asked{by}", "It waits for new facts. When one changes, the gates run again."
+        ),
+        S.REJECTED: Banner("fail", "octagon-x", f"Rejected{by}", "It is over. Another version needs another release."),
+        S.WITHDRAWN: Banner("idle", "undo-2", "Withdrawn", "It was taken back before a decision. Nothing went live."),
+        S.SUPERSEDED: Banner(
+            "idle", "history", "Superseded", f"Another release answers at {release.endpoint.name} since it ended."
+        ),
+    }.get(S(release.state), Banner("idle", "info", str(release.get_state_display()), ""))

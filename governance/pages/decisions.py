@@ -1,0 +1,59 @@
+"""Pages: one decision with the facts it was made on and the verdict it gave; both as the bytes that were digested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from governance import selectors
+from governance.models import Decision, Release
+from portal.access import Permission
+from portal.pages.base import Page, ReadPage
+
+
+class DecisionPage(ReadPage):
+    permission = Permission.GOVERNANCE_RELEASE_READ
+    nav = "releases"
+    template_name = "governance/decision.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        decision = selectors.decision_numbered(self.actor, int(kwargs.pop("number")))
+        bundle = decision.bundle.select_related("policy_version__policy").order_by("position")
+        return super().get_context_data(
+            decision=decision,
+            bundle=[row.policy_version for row in bundle],
+            releases=Release.objects.visible_to(self.actor).filter(decision=decision),
+            rules=decision.result.get("rules", []),
+            **kwargs,
+        )
+
+
+class _Document(Page):
+    """A document of a decision as a download: exactly the bytes whose digest the page names."""
+
+    permission = Permission.GOVERNANCE_RELEASE_READ
+    name = ""
+
+    def text(self, decision: Decision) -> str:
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest, number: str) -> HttpResponse:
+        decision = selectors.decision_numbered(self.actor, int(number))
+        response = HttpResponse(self.text(decision), content_type="application/json")
+        response["Content-Disposition"] = f'attachment; filename="{decision.public_id}-{self.name}.json"'
+        return response
+
+
+class DecisionFacts(_Document):
+    name = "facts"
+
+    def text(self, decision: Decision) -> str:
+        return decision.facts_text
+
+
+class DecisionResult(_Document):
+    name = "result"
+
+    def text(self, decision: Decision) -> str:
+        return decision.result_text

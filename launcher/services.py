@@ -1,0 +1,177 @@
+"""What runs: the database, the queue, the web, the worker and the clock, and the environment each of them gets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from launcher import postgres, processes, redis, secrets_store
+from launcher.errors import LauncherError, tail
+from launcher.installation import Installation, public_url
+
+# Children inherit what a person set for them, and nothing that would point them at another installation.
+_FOREIGN = ("DATABASE_OWNER_URL", "GATEHOUSE_SUPERUSER_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONHOME")
+
+
+def mark_of(place: Installation) -> str:
+    """The word that children of this data folder carry in their environment."""
+    return str(place.var)
+
+
+@dataclass
+class Stores:
+    """The database and the queue of one installation: embedded, or where the environment says."""
+
+    place: Installation
+    environ: Mapping[str, str]
+    durable: bool = True
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.embedded_database = not self.environ.get("DATABASE_URL")
+        self.embedded_queue = not self.environ.get("REDIS_URL")
+        self.postgres = postgres.Postgres(self.place, durable=self.durable)
+        self.redis = redis.Redis(self.place)
+
+    def start_database(self) -> None:
+        """Start the embedded server and wait for it; nothing to do for one elsewhere."""
+        if self.embedded_database:
+            self.postgres.prepare()
+            self.children["postgres"] = self.postgres.start()
+            postgres.wait_ready(self.postgres, self.children["postgres"])
+
+    def start_queue(self) -> None:
+        """Start the embedded queue and wait for it; nothing to do for one elsewhere."""
+        if self.embedded_queue:
+            self.redis.prepare()
+            self.children["redis"] = self.redis.start()
+            redis.wait_ready(self.redis, self.children["redis"])
+
+    def attach(self) -> None:
+        """Learn how to reach the servers that a running supervisor has started."""
+        if self.embedded_database:
+            self.postgres.passwords, _ = secrets_store.passwords(self.place)
+            record = self.place.run / "sockets"
+            found = dict(line.split("=", 1) for line in record.read_text(encoding="utf-8").splitlines())
+            self.postgres.sockets = Path(found["postgres"])
+            if self.embedded_queue:
+                self.redis.socket = Path(found["redis"])
+
+    def remember(self) -> None:
+        """Write down where the servers answer, for `attach`."""
+        lines = []
+        if self.embedded_database:
+            lines.append(f"postgres={self.postgres.sockets}")
+        if self.embedded_queue:
+            lines.append(f"redis={self.redis.socket}")
+        (self.place.run / "sockets").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def stop(self) -> None:
+        """Stop what was started here, the queue first."""
+        if child := self.children.pop("redis", None):
+            processes.end(child, signal.SIGTERM, 5.0)
+        if child := self.children.pop("postgres", None):
+            processes.end(child, signal.SIGINT, 30.0)
+
+    def urls(self, *, powers: str = "app") -> dict[str, str]:
+        """Addresses as a child with these powers needs them: app, owner (migrates) or superuser (drills)."""
+        found = {"REDIS_URL": self.environ.get("REDIS_URL") or self.redis.url}
+        if not self.embedded_database:
+            app = self.environ["DATABASE_URL"]
+            owner = self.environ.get("DATABASE_OWNER_URL") or app
+            superuser = self.environ.get("GATEHOUSE_SUPERUSER_URL", "")
+        else:
+            app, owner = self.postgres.url_of(postgres.APP), self.postgres.url_of(postgres.OWNER)
+            superuser = self.postgres.url_of(postgres.SUPERUSER)
+        found["DATABASE_URL"] = {"app": app, "owner": owner, "superuser": superuser or owner}[powers]
+        if powers in ("owner", "superuser"):
+            found["DATABASE_OWNER_URL"] = owner
+        if powers == "superuser" and superuser:
+            found["GATEHOUSE_SUPERUSER_URL"] = superuser
+        return found
+
+
+def child_environment(
+    place: Installation, environ: Mapping[str, str], port: int, urls: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a Django child: the caller's, made to mean this installation only."""
+    kept = {key: value for key, value in environ.items() if key not in _FOREIGN}
+    return kept | {
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "GATEHOUSE_VAR": str(place.var),
+        "GATEHOUSE_PORT": str(port),
+        "GATEHOUSE_URL": public_url(environ, port),
+        "PYTHONUNBUFFERED": "1",
+        "PATH": f"{place.venv / 'bin'}{os.pathsep}{environ.get('PATH', os.defpath)}",
+        processes.MARK: mark_of(place),
+        **urls,
+    }
+
+
+def web_command(place: Installation, port: int) -> list[str | Path]:
+    """gunicorn on both loopback addresses: a browser asked for localhost tries ::1 first."""
+    command: list[str | Path] = [place.python, "-m", "gunicorn", "portal.wsgi:application", "-c", "portal/gunicorn.py"]
+    host = os.environ.get("GATEHOUSE_BIND", "")
+    if host:
+        return [*command, "--bind", f"{host}:{port}"]
+    command += ["--bind", f"127.0.0.1:{port}"]
+    return [*command, "--bind", f"[::1]:{port}"] if Path("/proc/net/if_inet6").exists() else command
+
+
+def worker_command(place: Installation) -> list[str | Path]:
+    """One process for jobs, replaced when it has grown large."""
+    concurrency = os.environ.get("GATEHOUSE_WORKERS", "1")
+    command: list[str | Path] = [place.python, "-m", "celery", "-A", "portal", "worker", "--concurrency", concurrency]
+    return [*command, "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "-O", "fair"]
+
+
+def beat_command(place: Installation) -> list[str | Path]:
+    """The clock that wakes sweepers. Its schedule file is only a memory of last runs."""
+    schedule = place.run / "beat-schedule"
+    return [place.python, "-m", "celery", "-A", "portal", "beat", "--loglevel", "WARNING", "--schedule", schedule]
+
+
+def manage(place: Installation, env: Mapping[str, str], *arguments: str, quiet: bool = True) -> str:
+    """Run a Django command to its end; its output. Raises LauncherError with what it said."""
+    done = subprocess.run(
+        [place.python, place.project / "manage.py", *arguments],
+        env=dict(env),
+        cwd=place.project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+    )
+    if done.returncode != 0:
+        said = "\n".join(f"    {line}" for line in (done.stdout or "").strip().splitlines()[-15:])
+        raise LauncherError(
+            f"manage.py {' '.join(arguments)} failed:\n{said}", "./gatehouse doctor says what is missing."
+        )
+    return done.stdout or ""
+
+
+def clear_strays(place: Installation) -> None:
+    """End what a killed supervisor's children left. We hold the lock, so nobody else's can carry our mark."""
+    with contextlib.suppress(OSError):
+        processes.end_strays(processes.marked(mark_of(place)))
+
+
+@contextlib.contextmanager
+def temporary(stores: Stores) -> Iterator[Stores]:
+    """The stores for one command, stopped afterwards."""
+    try:
+        stores.start_database()
+        stores.start_queue()
+        yield stores
+    finally:
+        stores.stop()
+
+
+def log_tail(place: Installation, name: str) -> str:
+    """The end of a service's log."""
+    return tail(place.logs / f"{name}.log")

@@ -1,0 +1,85 @@
+"""Brings the database, the keys and the static files to what the code needs; does nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+from launcher import backups, environment, locks, services
+from launcher.console import Console
+from launcher.installation import Installation
+
+_SCHEMA = (
+    "*/models.py",
+    "*/*/models.py",
+    "*/ledger_states.py",
+    "*/*/ledger_states.py",
+    "*/migrations/*.py",
+    "*/*/migrations/*.py",
+)
+
+
+def _digest(place: Installation, paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(place.project)}\0".encode())
+        digest.update(path.read_bytes())
+    digest.update(environment.lock_digest(place.project / environment.RUNTIME).encode())
+    return digest.hexdigest()
+
+
+def schema_digest(place: Installation) -> str:
+    """Changes whenever tables, guards or the packages that bring tables do."""
+    files = {path for pattern in _SCHEMA for path in place.project.glob(pattern) if ".venv" not in path.parts}
+    files |= {place.project / "portal" / "database.py", place.project / "portal" / "settings.py"}
+    return _digest(place, [path for path in files if path.is_file()])
+
+
+def static_digest(place: Installation) -> str:
+    """Changes whenever a static file does."""
+    return _digest(place, [path for path in (place.project / "static").rglob("*") if path.is_file()])
+
+
+def prepare(place: Installation, console: Console, stores: services.Stores, env: dict[str, str]) -> None:
+    """Migrate as the owner, make the keys, collect the static files: each only when something changed."""
+    done = locks.read_json(place.state_file)
+    wanted = schema_digest(place)
+    with console.step("schema") as step:
+        if stores.embedded_database and not stores.postgres.fresh and done.get("schema") == wanted:
+            step.skip("unchanged")
+        else:
+            owner = env | stores.urls(powers="owner")
+            if stores.embedded_database and not stores.postgres.fresh and done.get("schema"):
+                name = time.strftime("before-upgrade-%Y%m%dT%H%M%SZ.tar", time.gmtime())
+                backups.write(place, stores, place.backups / name)
+                step.note(f"backup in {place.backups / name}")
+            services.manage(place, owner, "prepare")
+            done["schema"] = wanted
+            locks.write_json(place.state_file, done)
+    with console.step("keys") as step:
+        if (place.keys / "ledger_ed25519.pem").exists() and done.get("keys") == wanted:
+            step.skip("there")
+        else:
+            services.manage(place, env, "make_keys")
+            done["keys"] = wanted
+            locks.write_json(place.state_file, done)
+    with console.step("static files") as step:
+        now = static_digest(place)
+        if done.get("static") == now and (place.static / "staticfiles.json").exists():
+            step.skip("unchanged")
+        else:
+            services.manage(place, env, "collectstatic", "--noinput", "--clear", "--verbosity", "0")
+            done["static"] = now
+            locks.write_json(place.state_file, done)
+
+
+def is_empty(place: Installation, env: dict[str, str]) -> bool:
+    """Whether nobody has an account yet. Asked once: a portal that was used is never empty again."""
+    done = locks.read_json(place.state_file)
+    if done.get("used"):
+        return False
+    empty = services.manage(place, env, "prepare", "--is-empty").strip() == "empty"
+    done["used"] = "yes"
+    locks.write_json(place.state_file, done)
+    return empty
