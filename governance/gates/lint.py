@@ -69,7 +69,7 @@ def lint(text: str) -> Iterator[Finding]:
         if end is not None and _RANGE.match(code[end + 1 :].lstrip()):
             how = "Name it under `variables:` and use variables.NAME.all(…), so that an empty list is noticed."
             text_of = "A filter is used in place, where empty passes unseen."
-                yield _finding(code, match.start(), text_of, how, False, deciding=True)
+            yield _finding(code, match.start(), text_of, how, False, deciding=True)
 
 
 def _closing(code: str, start: int) -> int | None:
@@ -81,9 +81,7 @@ def _closing(code: str, start: int) -> int | None:
     return None
 
 
-def _finding(
-    code: str, place: int, message: str, how: str, by_reason: bool, *, deciding: bool = False
-) -> Finding:
+def _finding(code: str, place: int, message: str, how: str, by_reason: bool, *, deciding: bool = False) -> Finding:
     before = code[:place]
     line = before.count("\n") + 1
     return Finding(line, place - (before.rfind("\n") + 1) + 1, message, how, by_reason, deciding)

@@ -43,16 +43,16 @@ def reads_of(text: str, *, base: Mapping[str, str] | None = None) -> Reads:
         root = match.group(1)
         names = [part.strip() for part in match.group(2).split(".") if part.strip()]
         if root == "facts" and names:
-            path, message, repeated = _walk(FACTS, names)
+            path, _, repeated = _walk(FACTS, names)
             if path:
                 paths.add(path)
-                if repeated and message is not None:
+                if repeated:
                     lists.add(path)
         elif root == "variables" and names:
             variables.add(names[0])
             if names[0] in base:
                 lists.add(f"variables.{names[0]}")
-        elif root in bound and bound[root]:
+        elif bound.get(root):
             message = _message_at(bound[root])
             if message is not None and names:
                 path, _, _ = _walk(message, names)

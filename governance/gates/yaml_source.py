@@ -105,15 +105,14 @@ def _from_yaml(source: Source, error: yaml.YAMLError) -> PolicyError:
 
 def _scan(source: Source) -> None:
     """Refuse what may not occur before anything is built: a bomb of aliases never unfolds."""
-    depth = count = documents = 0
-    for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
+    depth = documents = 0
+    for count, event in enumerate(yaml.parse(source.text, Loader=yaml.SafeLoader)):
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             how = "Write the value out where it is used."
             raise source.error("Anchors and aliases are not read.", line, column, how=how, code="anchor")
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
             raise source.error(f"The tag {event.tag} is not read.", line, column, how="Leave tags out.", code="tag")
-        count += 1
         documents += isinstance(event, yaml.DocumentStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from governance import selectors
-from governance.choices import DecisionChoice
+from governance.choices import DECIDING_ROLES, DecisionChoice
 from governance.models import Release
 from governance.pages.forms import DecisionForm
 from governance.pages.panels import condition_owners, decision_form, release_context
@@ -60,12 +60,10 @@ class ReleaseDecidePage(Page):
         return redirect("release", number=number)
 
     def _roles(self, release: Release) -> list[str]:
-        """The roles on offer; the one that was sent stays valid here, so that the service can say why it is refused."""
-        offered = list(selectors.decide_options(release, self.actor).roles)
-        return offered or [self.request.POST.get("role", "")] if self._known_role() else offered
-
-    def _known_role(self) -> bool:
-        return self.request.POST.get("role", "") in dict(DecisionForm.ROLES)
+        """The roles on offer, and the one that was sent: the service says why that one is refused."""
+        offered = [str(role) for role in selectors.decide_options(release, self.actor).roles]
+        sent = self.request.POST.get("role", "")
+        return [*offered, sent] if sent in DECIDING_ROLES and sent not in offered else offered
 
     def _refused(self, release: Release, form: DecisionForm, error: DomainError) -> HttpResponse:
         """Somebody was first, or may not: the page as it is now, with the text kept and the choice to be made again."""
