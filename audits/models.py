@@ -107,4 +107,3 @@ class EvidencePack(models.Model):
     def file_name(self) -> str:
         """The name it is downloaded under."""
         return f"gatehouse-R-{self.release_id}-P-{self.pk}.pdf"
-

@@ -58,9 +58,7 @@ def packs_of(release: Release) -> QuerySet[EvidencePack]:
 def bias_reports_for(actor: User) -> QuerySet[Evidence]:
     """Bias reports that the actor may see, each with its lowest ratio over groups large enough to judge."""
     rows: QuerySet[Evidence] = Evidence.objects.visible_to(actor).filter(kind=EvidenceKind.BIAS)
-    return rows.select_related("version__model__team", "recorded_by").annotate(
-        lowest_ratio=Min("bias_measures__ratio")
-    )
+    return rows.select_related("version__model__team", "recorded_by").annotate(lowest_ratio=Min("bias_measures__ratio"))
 
 
 @dataclass(frozen=True)
@@ -113,3 +111,15 @@ def document_of(evidence: Evidence) -> dict[str, Any]:
 
 def is_open(pack: EvidencePack) -> bool:
     return pack.job.state in OPEN
+
+
+def release_numbered(actor: User, pk: int) -> Release:
+    row = (
+        Release.objects.visible_to(actor)
+        .select_related("version__model__team", "endpoint", "requested_by", "decision")
+        .filter(pk=pk)
+        .first()
+    )
+    if row is None:
+        raise missing("release", f"R-{pk}")
+    return row

@@ -307,7 +307,20 @@ class BiasMeasure(models.Model):
 
     ledger_type = "bias_measure"
     append_only = True
-    NUMBERS = ["n", "selected", "rate", "rate_lower", "rate_upper", "tpr", "fpr", "ratio", "ratio_lower", "ratio_upper", "gap_tpr", "gap_fpr"]
+    NUMBERS = [
+        "n",
+        "selected",
+        "rate",
+        "rate_lower",
+        "rate_upper",
+        "tpr",
+        "fpr",
+        "ratio",
+        "ratio_lower",
+        "ratio_upper",
+        "gap_tpr",
+        "gap_fpr",
+    ]
 
     evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="bias_measures")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="bias_measures")

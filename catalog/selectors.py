@@ -139,6 +139,15 @@ def live_deployment(endpoint: Endpoint) -> Deployment | None:
     )
 
 
+def deployment_before(deployment: Deployment) -> Deployment | None:
+    """What answered at the same endpoint until this deployment began, or None."""
+    return (
+        Deployment.objects.filter(endpoint=deployment.endpoint_id, during__endswith=deployment.during.lower)
+        .select_related("version__model", "version__training_run")
+        .first()
+    )
+
+
 def live_deployments_of(version_ids: list[int]) -> QuerySet[Deployment]:
     return Deployment.objects.filter(version__in=version_ids, during__upper_inf=True).select_related("endpoint")
 
@@ -223,7 +232,8 @@ def measured_card_sections(version: ModelVersion) -> dict[str, str]:
     if bias:
         texts["fairness"] = "\n".join(
             f"{row.attribute} {row.group}: selected {row.selected} of {row.n}, ratio to {row.reference} "
-            f"{_number(row.ratio)} ({_number(row.ratio_lower)} to {_number(row.ratio_upper)}) [{row.evidence.public_id}]"
+            f"{_number(row.ratio)} ({_number(row.ratio_lower)} to {_number(row.ratio_upper)}) "
+            f"[{row.evidence.public_id}]"
             for row in bias
         )
     return texts

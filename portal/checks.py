@@ -11,7 +11,17 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from portal.access import Permission
 
 # Reachable by everybody: log-in, health, the description of the API. Each is a decision, so each is listed.
-PUBLIC_PREFIXES = ("accounts/", "healthz", "readyz", "api/v1/schema", "api/v1/docs", "static/", "log/checkpoint")
+PUBLIC_PREFIXES = (
+    "accounts/",
+    "healthz",
+    "readyz",
+    "api/v1/schema",
+    "api/v1/docs",
+    "static/",
+    "log/checkpoint",
+    "log/key",
+    "evidence-packs/ca.pem",
+)
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -152,9 +152,7 @@ def _left(certificate: x509.Certificate) -> dt.timedelta:
 
 def _write_pair(key_name: str, cert_name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
     """The key first: a certificate that is there always has its key."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     _write(path_of(key_name), pem)
     _write(path_of(cert_name), certificate.public_bytes(serialization.Encoding.PEM))
 

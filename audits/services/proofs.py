@@ -30,9 +30,10 @@ def entries_about(subjects: Subjects, *, up_to: int) -> list[LedgerEntry]:
 def prove(entries: list[LedgerEntry]) -> dict[str, Any]:
     """Every entry with its leaf and proof, and the checkpoint that covers them all. Not inside a transaction."""
     for entry in entries:
+        # One call numbers all that are waiting, so the place is read again before each.
+        entry.refresh_from_db(fields=["idx"])
         if entry.idx is None:
             ensure_sequenced(entry)
-            entry.refresh_from_db(fields=["idx"])
     newest = max(entries, key=lambda entry: entry.idx or 0)
     checkpoint: Checkpoint = ensure_sequenced(newest)
     read = tile_reader()

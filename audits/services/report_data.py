@@ -44,8 +44,13 @@ def build_document(pack: EvidencePack) -> dict[str, Any]:
 
 def _gather(pack: EvidencePack) -> tuple[dict[str, Any], list[tuple[str, object]]]:
     release = Release.objects.select_related(
-        "version__model__team", "version__model__owner", "version__created_by", "version__training_run__trained_by",
-        "endpoint", "requested_by", "decision",
+        "version__model__team",
+        "version__model__owner",
+        "version__created_by",
+        "version__training_run__trained_by",
+        "endpoint",
+        "requested_by",
+        "decision",
     ).get(pk=pack.release_id)
     version, decision = release.version, release.decision
     approvals = list(release.approvals.select_related("person", "decision").order_by("pk"))
@@ -86,9 +91,7 @@ def _gather(pack: EvidencePack) -> tuple[dict[str, Any], list[tuple[str, object]
         "evidence": [_evidence(row) for row in evidence],
         "metrics": [_metric(row) for row in current_metrics([version.pk])[version.pk]],
         "bias": [_bias(row) for row in current_bias([version.pk])[version.pk]],
-        "deployments": [
-            {"from": moment(row.during.lower), "until": moment(row.during.upper)} for row in deployments
-        ],
+        "deployments": [{"from": moment(row.during.lower), "until": moment(row.during.upper)} for row in deployments],
         "duties": _duties(release, approvals),
     }
     return document, subjects

@@ -41,9 +41,7 @@ def view_of(document: dict[str, Any]) -> dict[str, Any]:
         "plot": _plot(document["bias"]),
         "summary": list(_summary(document, result)),
         "engine": _engine(result),
-        "times": {
-            name: said(document["release"][name]) for name in ("requested_at", "due_at", "live_at", "ended_at")
-        },
+        "times": {name: said(document["release"][name]) for name in ("requested_at", "due_at", "live_at", "ended_at")},
         "decided_at": said(document["decision"]["made_at"]) if document["decision"] else "",
         "entries": document["ledger"]["entries"],
         "line": FOUR_FIFTHS,

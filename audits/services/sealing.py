@@ -183,9 +183,7 @@ def _trust() -> ValidationContext:
 
 
 def _bad(problem: str) -> SealCheck:
-    return SealCheck(
-        valid=False, trusted=False, whole_document=False, signer="", timestamped=False, problem=problem
-    )
+    return SealCheck(valid=False, trusted=False, whole_document=False, signer="", timestamped=False, problem=problem)
 
 
 __all__ = [

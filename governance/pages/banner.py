@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from governance.choices import ReleaseState
+from governance.choices import ReleaseState, Verdict
 from governance.models import Release
+from governance.pages import gatelist
 from governance.selectors import Options, Review
 from portal.accounts.choices import Role
 
@@ -27,11 +29,11 @@ class Banner:
 def banner(release: Release, review: Review, options: Options) -> Banner:
     """What the reader is asked, or what became of it."""
     if release.state == S.IN_REVIEW:
-        return _in_review(review, options)
+        return _in_review(release, review, options)
     if release.state == S.BLOCKED:
-        return _blocked(review)
+        return _blocked(release)
     if release.state == S.LIVE:
-        return _live(release, review)
+        return _live(release, review, options)
     return _plain(release, review)
 
 
@@ -49,49 +51,51 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"one {one}" if n == 1 else f"{n} {many or one + 's'}"
 
 
-def _asked(review: Review) -> str:
-    n = len(review.asks)
+def _rules(release: Release, verdict: str) -> list[Any]:
+    return gatelist.blocking(release.decision.result["rules"], verdict) if release.decision else []
+
+
+def _asked(release: Release) -> str:
+    asks = _rules(release, Verdict.ASK)
     text = "No gate blocks this release."
-    if n:
-        verb = "asks" if n == 1 else "ask"
-        text += f" {counted(n, 'rule').capitalize()} {verb} for a person: {review.asks[0].message}"
-        text = text if text.endswith((".", "!", "?")) else f"{text}."
-    return text
+    if asks:
+        text += f" {counted(len(asks), 'rule').capitalize()} {'asks' if len(asks) == 1 else 'ask'} for a person: "
+        text += asks[0]["message"]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _open_roles(review: Review) -> list[str]:
     return [seat.role for seat in review.seats if seat.state != "filled"]
 
 
-def _in_review(review: Review, options: Options) -> Banner:
+def _in_review(release: Release, review: Review, options: Options) -> Banner:
     waiting = _open_roles(review)
     if options.may:
         left = [role for role in waiting if role not in options.roles[:1]]
         after = f"After you, {role_words(left)} must still decide." if left else "Your approval makes it live."
         title = f"Waiting for you, {role_words(options.roles[:1])}"
-        return Banner("warn", "user-check", title, f"{_asked(review)} {after}", to_decide=True)
+        return Banner("warn", "user-check", title, f"{_asked(release)} {after}", to_decide=True)
     who = f"Waiting for {role_words(waiting)}" if waiting else "Waiting"
-    return Banner("warn", "hourglass", who, f"{_asked(review)} {options.why_not}".strip())
+    return Banner("warn", "hourglass", who, f"{_asked(release)} {options.why_not}".strip())
 
 
-def _blocked(review: Review) -> Banner:
-    fails, unknown = len(review.fails), len(review.cannot_conclude)
+def _blocked(release: Release) -> Banner:
+    fails, unknown = (len(_rules(release, verdict)) for verdict in (Verdict.FAIL, Verdict.UNKNOWN))
     parts = []
     if fails:
         parts.append(f"{counted(fails, 'rule').capitalize()} {'fails' if fails == 1 else 'fail'}.")
     if unknown:
-        verb = "cannot" if unknown else "can"
-        parts.append(f"{counted(unknown, 'rule').capitalize()} {verb} conclude, because a fact is missing.")
+        parts.append(f"{counted(unknown, 'rule').capitalize()} cannot conclude, because a fact is missing.")
     parts.append("Nobody can approve it in this state. The gates run again by themselves when a fact changes.")
     return Banner("fail", "octagon-x", "Refused by a gate", " ".join(parts))
 
 
-def _live(release: Release, review: Review) -> Banner:
+def _live(release: Release, review: Review, options: Options) -> Banner:
     stale = [seat for seat in review.seats if seat.state == "stale"]
     if stale:
         roles = role_words([seat.role for seat in stale]).capitalize()
         text = f"{roles} approved other facts than those that hold now. It stays live until somebody acts."
-        return Banner("warn", "rotate-ccw", "Live, on an approval that no longer counts", text)
+        return Banner("warn", "rotate-ccw", "Live, on an approval that no longer counts", text, to_decide=options.may)
     return Banner(
         "pass", "circle-play", f"Live at {release.endpoint.name}", "Every approval is for the facts that hold now."
     )

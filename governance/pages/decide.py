@@ -76,7 +76,7 @@ class ReleaseDecidePage(Page):
         kept.pop("choice", None)
         if fresh.decision is not None:
             kept["decision_digest"] = fresh.decision.digest
-        again = decision_form(fresh, options, "", data=kept)
+        again = decision_form(fresh, options, data=kept)
         return self._page(fresh, form=again, refused=error, status=error.status)
 
     def _page(self, release: Release, *, status: int, **kwargs: Any) -> HttpResponse:

@@ -7,9 +7,19 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from governance import selectors
+from governance.choices import Verdict
 from governance.models import Decision, Release
 from portal.access import Permission
+from portal.ledger.selectors import entries_about
 from portal.pages.base import Page, ReadPage
+
+ANSWERS = {
+    Verdict.PASS: "Every rule that applied passes.",
+    Verdict.ASK: "No rule refuses; a person is asked.",
+    Verdict.FAIL: "A rule refuses.",
+    Verdict.UNKNOWN: "A fact is not known, so a rule cannot conclude, and that refuses.",
+    Verdict.NOT_APPLICABLE: "No policy applied.",
+}
 
 
 class DecisionPage(ReadPage):
@@ -24,6 +34,9 @@ class DecisionPage(ReadPage):
             decision=decision,
             bundle=[row.policy_version for row in bundle],
             releases=Release.objects.visible_to(self.actor).filter(decision=decision),
+            answer=ANSWERS[decision.verdict],
+            replay=f"./gatehouse manage replay_decision {decision.public_id}",
+            entries=entries_about("decision", decision.pk),
             rules=decision.result.get("rules", []),
             **kwargs,
         )

@@ -7,11 +7,16 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 
+from catalog.models import Deployment
+from catalog.selectors import live_deployment
 from governance import selectors
+from governance.choices import OPEN_STATES, DecisionChoice, ReleaseState, Verdict
 from governance.models import Release
-from governance.pages import banner, extensions, reading, supply
+from governance.pages import banner, extensions, gatelist, reading
 from governance.pages.forms import DecisionForm
-from portal.accounts.choices import Kind
+from governance.services.releases import fact_job
+from portal.access import Permission, can
+from portal.accounts.choices import Kind, Role
 from portal.accounts.models import User
 from portal.errors import DomainError
 from portal.ledger.selectors import entries_about
@@ -25,12 +30,12 @@ def condition_owners(release: Release) -> list[User]:
     return list(rows.distinct().order_by("name", "username"))
 
 
-def decision_form(release: Release, options: selectors.Options, digest: str, data: Any = None) -> DecisionForm | None:
+def decision_form(release: Release, options: selectors.Options, data: Any = None) -> DecisionForm | None:
     """The form for this reader, or None when there is nothing to decide here."""
-    if not options.may:
+    if not options.may or release.decision is None:
         return None
     people = condition_owners(release)
-    return DecisionForm(data, roles=options.roles, people=people, initial={"decision_digest": digest})
+    return DecisionForm(data, roles=options.roles, people=people, initial={"decision_digest": release.decision.digest})
 
 
 def release_context(
@@ -45,28 +50,95 @@ def release_context(
     actor: User = request.user  # type: ignore[assignment]
     review = selectors.review_of(release, actor=actor)
     options = selectors.decide_options(release, actor)
-    decision = review.decision
-    facts = decision.facts if decision else {}
-    rows = reading.changes(facts)
+    live = live_deployment(release.endpoint)
     return {
         "release": release,
         "review": review,
         "options": options,
-        "decision": decision,
+        "decision": release.decision,
         "banner": banner.banner(release, review, options),
-        "changes": rows,
-        "is_first": bool(decision) and not facts.get("baseline_metrics") and not rows,
-        "worsened": reading.worsened(rows),
-        "missing": {
-            path: supply.supply(path, release.version, release.endpoint.name)
-            for rule in review.cannot_conclude
-            for path in rule.missing
-        },
-        "form": form or (decision_form(release, options, decision.digest) if decision else None),
         "refused": refused,
         "typed": typed,
-        "next_roles": banner.role_words([seat.role for seat in review.seats if seat.state == "open"]),
+        "filled": sum(seat.state == "filled" for seat in review.seats),
+        "past": review.approvals,
+        "may_withdraw": _may_withdraw(release, actor),
         "extensions": extensions.extensions(request, release),
         "entries": entries_about("release", release.pk),
-        "job": review.job,
+        "job": fact_job(release.version) if release.state == ReleaseState.CHECKING else None,
+        **_measured(release),
+        **_gates(release),
+        **_deciding(release, review, options, form or decision_form(release, options), live),
     }
+
+
+def _may_withdraw(release: Release, actor: User) -> bool:
+    team = release.version.model.team_id
+    return release.state in OPEN_STATES and can(actor, Permission.GOVERNANCE_RELEASE_WITHDRAW, team)
+
+
+def _measured(release: Release) -> dict[str, Any]:
+    """What changes against what is live, and what of it is worse."""
+    facts = release.decision.facts if release.decision else {}
+    rows = reading.changes(facts)
+    return {
+        "changes": rows,
+        "worsened": reading.worsened(rows),
+        "is_first": release.decision is not None and facts.get("baseline_metrics") == [] and not rows,
+    }
+
+
+def _gates(release: Release) -> dict[str, Any]:
+    rules = release.decision.result["rules"] if release.decision else []
+    passing = [rule for rule in rules if rule["verdict"] == Verdict.PASS]
+    return {
+        "gates": gatelist.rows(rules, release.version, release.endpoint.name),
+        "gate_counts": gatelist.counts(rules),
+        "passing": passing,
+        "pass_word": "1 rule passes" if len(passing) == 1 else f"{len(passing)} rules pass",
+    }
+
+
+def _deciding(
+    release: Release,
+    review: selectors.Review,
+    options: selectors.Options,
+    form: DecisionForm | None,
+    live: Deployment | None,
+) -> dict[str, Any]:
+    """The words around the form: what each choice does, who decides after, what happens if nobody acts."""
+    role = options.roles[0] if options.roles else ""
+    others = [seat.role for seat in review.seats if seat.state != "filled" and seat.role != role]
+    stays = f"{live.version} stays live at {release.endpoint.name}" if live else f"{release.endpoint.name} stays empty"
+    is_live = release.state == ReleaseState.LIVE
+    return {
+        "form": form,
+        "role_label": str(Role(role).label) if role else "",
+        "others": banner.role_words(others),
+        "is_live": is_live,
+        "if_nothing": f"{stays}." if not is_live else "it stays live, and the approval stays marked as stale.",
+        "choice_words": _choices(release, others, stays, live),
+    }
+
+
+def _choices(release: Release, others: list[str], stays: str, live: Deployment | None) -> list[dict[str, str]]:
+    if release.state == ReleaseState.LIVE:
+        approve = "Renews the approval for the facts that hold now. Nothing else changes."
+        turn = "Is recorded and stays visible; the version stays live until another release replaces it."
+        texts = (approve, f"{approve} The conditions are tracked.", turn, turn)
+    else:
+        if others:
+            approve = f"Fills your seat; {banner.role_words(others)} must still approve."
+        else:
+            replaces = f" and replaces {live.version.version}" if live else ""
+            approve = f"{release.version} goes live at {release.endpoint.name} at once{replaces}."
+        texts = (
+            approve,
+            f"{approve} The conditions are tracked until they are closed.",
+            f"The requester is told. {stays}.",
+            f"This release is over. {stays}.",
+        )
+    labels = ("Approve", "Approve with conditions", "Ask for changes", "Reject")
+    return [
+        {"key": str(choice), "label": label, "then": text}
+        for choice, label, text in zip(DecisionChoice, labels, texts, strict=True)
+    ]

@@ -8,8 +8,9 @@ from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from catalog.selectors import missing
-from governance.gates.policy import load_policy
+from governance.gates.cases import run_cases
 from governance.models import Policy, PolicyVersion
+from governance.services.policies import parsed
 from portal.access import Permission, can
 from portal.pages.base import Page, ReadPage
 
@@ -46,7 +47,7 @@ class PoliciesPage(ReadPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = [
-            {"policy": row, "version": row.active[0], "read": load_policy(row.active[0].source, filename=row.name)}
+            {"policy": row, "version": row.active[0], "read": parsed(row.active[0].source)}
             if row.active  # type: ignore[attr-defined]
             else {"policy": row}
             for row in policies()
@@ -65,13 +66,23 @@ class PolicyPage(ReadPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         policy = policy_named(kwargs.pop("name"))
         version = version_of(policy, self.request.GET.get("version", ""))
-        read = load_policy(version.source, filename=policy.name)
+        read = parsed(version.source)
         controls = sorted({control for rule in read.rules for control in rule.controls})
+        tests = [
+            {
+                "name": one.case.name,
+                "passed": not one.problem,
+                "said": one.problem or f"expected and got: {one.verdict}",
+            }
+            for one in run_cases(read)
+        ]
         return super().get_context_data(
             policy=policy,
             version=version,
             read=read,
             controls=controls,
+            tests=tests,
+            number=str(version.number),
             versions=policy.versions.select_related("author").order_by("-number"),
             **kwargs,
         )

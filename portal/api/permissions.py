@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework import permissions
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from portal.access import require
+
+if TYPE_CHECKING:  # rest_framework.views itself imports this module, through the settings
+    from rest_framework.views import APIView
 
 
 class DeclaredPermission(permissions.BasePermission):

@@ -1,3 +1,7 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the portal's API."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("portal.api.ledger_urls")),
+]

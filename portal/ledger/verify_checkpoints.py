@@ -70,9 +70,7 @@ def check_outside(
     return max(count, 1)
 
 
-def check_own(
-    found: Findings, read: merkle.ReadTile, size: int, key: notes.Verifier, own: Sequence[str]
-) -> bool:
+def check_own(found: Findings, read: merkle.ReadTile, size: int, key: notes.Verifier, own: Sequence[str]) -> bool:
     """Check notes that were kept elsewhere; whether there is one and all of them agree with the log."""
     before = found.by_kind.total()
     for number, note in enumerate(own, start=1):

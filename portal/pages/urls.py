@@ -1,3 +1,7 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the shell's pages."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("portal.pages.ledger_urls")),
+]

@@ -4,3 +4,4 @@ from portal.access import Permission
 from portal.shell import nav
 
 nav.register("Work", "Home", "home", "inbox", "g h", Permission.PORTAL_HOME_READ)
+nav.register("Assurance", "Audit log", "audit-log", "scroll-text", "g a", Permission.PORTAL_LEDGER_READ)

@@ -21,7 +21,7 @@ from portal.ledger.verify import verify
 
 class Command(BaseCommand):
     help = "Check the audit log and every governed row, sign a checkpoint, or print the proof of one entry."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (Django declares it as a list)
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

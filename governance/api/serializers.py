@@ -1,0 +1,201 @@
+"""What governance's API takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from governance.choices import DECIDING_ROLES, ConditionState, DecisionChoice, ReleaseState, Verdict
+from governance.models import Approval, Condition, Decision, Policy, PolicyVersion, Release
+
+
+class GateCheckIn(serializers.Serializer):
+    endpoint = serializers.CharField(max_length=80, help_text="Name of the endpoint the version is to answer at.")
+    dryRun = serializers.BooleanField(
+        default=False, help_text="Evaluate what is known now and store nothing."
+    )
+
+
+class RuleOut(serializers.Serializer):
+    policy = serializers.CharField()
+    id = serializers.CharField()
+    title = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    message = serializers.CharField()
+    role = serializers.CharField()
+    enforcement = serializers.CharField()
+    controls = serializers.ListField(child=serializers.CharField())
+    facts = serializers.ListField(child=serializers.DictField())
+    missing = serializers.ListField(child=serializers.CharField())
+
+
+class VerdictOut(serializers.Serializer):
+    id = serializers.CharField(allow_null=True, help_text="D-7; null for a dry run, which is not stored.")
+    url = serializers.CharField(allow_null=True)
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    digest = serializers.CharField(help_text="SHA-256 of the verdict's canonical bytes.")
+    facts_digest = serializers.CharField()
+    dry_run = serializers.BooleanField()
+    rules = RuleOut(many=True)
+
+
+class PendingOut(serializers.Serializer):
+    state = serializers.CharField()
+    detail = serializers.CharField()
+    job = serializers.CharField(help_text="Poll this address; when it is done, ask again.")
+
+
+class ReleaseIn(serializers.Serializer):
+    model = serializers.CharField(max_length=80)
+    version = serializers.CharField(max_length=40)
+    endpoint = serializers.CharField(max_length=80)
+    words = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    due_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class WithdrawIn(serializers.Serializer):
+    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+
+
+class ConditionIn(serializers.Serializer):
+    text = serializers.CharField(max_length=2000)
+    owner = serializers.CharField(max_length=60, help_text="User name of who does it.")
+    due_on = serializers.DateField()
+
+
+class DecisionIn(serializers.Serializer):
+    choice = serializers.ChoiceField(choices=DecisionChoice.choices)
+    role = serializers.ChoiceField(choices=[(str(role), str(role.label)) for role in DECIDING_ROLES])
+    decision_digest = serializers.RegexField(
+        r"^(sha256:)?[0-9a-f]{64}$",
+        help_text="The digest of the decision that you saw: `decision.digest` of the release.",
+    )
+    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    conditions = ConditionIn(many=True, required=False, default=list)
+
+    def validate_decision_digest(self, value: str) -> str:
+        return value.removeprefix("sha256:")
+
+
+class ConditionOut(serializers.ModelSerializer):
+    owner = serializers.CharField(source="owner.username")
+    state = serializers.ChoiceField(choices=ConditionState.choices)
+
+    class Meta:
+        model = Condition
+        fields = ("id", "text", "owner", "due_on", "state", "proof", "closed_at")
+
+
+class ApprovalOut(serializers.ModelSerializer):
+    person = serializers.CharField(source="person.username")
+    decision = serializers.CharField(source="decision.public_id")
+    conditions = ConditionOut(many=True, read_only=True)
+
+    class Meta:
+        model = Approval
+        fields = ("id", "role", "choice", "person", "decision", "decision_digest", "reason", "decided_at", "conditions")
+
+
+class DecisionShort(serializers.ModelSerializer):
+    id = serializers.CharField(source="public_id")
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+
+    class Meta:
+        model = Decision
+        fields = ("id", "verdict", "digest", "facts_digest", "inputs_digest", "made_at")
+
+
+class DecisionOut(DecisionShort):
+    model = serializers.CharField(source="version.model.name")
+    version = serializers.CharField(source="version.version")
+    endpoint = serializers.CharField(source="endpoint.name")
+    facts = serializers.DictField()
+    result = serializers.DictField()
+
+    class Meta(DecisionShort.Meta):
+        fields = (*DecisionShort.Meta.fields, "model", "version", "endpoint", "facts", "result")
+
+
+class ReleaseOut(serializers.ModelSerializer):
+    id = serializers.CharField(source="public_id")
+    url = serializers.SerializerMethodField()
+    model = serializers.CharField(source="version.model.name")
+    version = serializers.CharField(source="version.version")
+    endpoint = serializers.CharField(source="endpoint.name")
+    state = serializers.ChoiceField(choices=ReleaseState.choices)
+    requested_by = serializers.CharField(source="requested_by.username")
+    decision = DecisionShort(allow_null=True)
+
+    class Meta:
+        model = Release
+        fields = (
+            *("id", "url", "model", "version", "endpoint", "state", "words", "requested_by", "requested_at"),
+            *("due_at", "live_at", "ended_at", "decision"),
+        )
+
+    def get_url(self, release: Release) -> str:
+        return f"/api/v1/releases/{release.public_id}"
+
+
+class SeatOut(serializers.Serializer):
+    role = serializers.CharField()
+    label = serializers.CharField()
+    state = serializers.CharField(help_text="open, mine, filled or stale")
+    holders = serializers.ListField(child=serializers.CharField())
+    approval = ApprovalOut(allow_null=True)
+    changed = serializers.SerializerMethodField()
+
+    def get_changed(self, seat: Any) -> list[dict[str, Any]]:
+        """Why an approval no longer counts: the facts that changed since."""
+        return [{"path": row.path, "before": row.before, "after": row.after} for row in seat.changed]
+
+
+class ReleaseDetail(ReleaseOut):
+    """A release with who must approve, who did, and what the gates said."""
+
+    seats = SeatOut(many=True)
+    approvals = ApprovalOut(many=True)
+    rules = RuleOut(many=True)
+
+    class Meta(ReleaseOut.Meta):
+        fields = (*ReleaseOut.Meta.fields, "seats", "approvals", "rules")
+
+
+class PageOfReleases(serializers.Serializer):
+    results = ReleaseOut(many=True)
+    next = serializers.IntegerField(allow_null=True, help_text="Give it as `after` for the next page.")
+
+
+class PolicyVersionOut(serializers.ModelSerializer):
+    name = serializers.CharField(source="policy.name")
+    author = serializers.CharField(source="author.username", allow_null=True, default=None)
+
+    class Meta:
+        model = PolicyVersion
+        fields = ("name", "number", "digest", "enforcement", "author", "published_at", "retired_at")
+
+
+class PolicyOut(serializers.ModelSerializer):
+    versions = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Policy
+        fields = ("name", "owner_role", "source", "versions")
+
+    def get_versions(self, policy: Policy) -> list[dict[str, Any]]:
+        return PolicyVersionOut(policy.versions.order_by("-number"), many=True).data  # type: ignore[return-value]
+
+    def get_source(self, policy: Policy) -> str:
+        """The text in force; empty when the policy is retired."""
+        active = policy.versions.filter(retired_at=None).first()
+        return active.source if active else ""
+
+
+class PoliciesOut(serializers.Serializer):
+    results = PolicyVersionOut(many=True)
+
+
+class PublishIn(serializers.Serializer):
+    source = serializers.CharField(max_length=100_000, trim_whitespace=False, help_text="The policy as YAML text.")

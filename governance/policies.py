@@ -1,0 +1,38 @@
+"""Who may decide on a release: separation of duties, each refusal in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from governance.choices import DECIDING_ROLES
+from governance.models import Approval, Release
+from portal.access import Permission, can, roles_of
+from portal.accounts.choices import Kind
+from portal.accounts.models import User
+
+
+def conflict_of(actor: User, release: Release) -> str:
+    """Why this person may never decide on this release, or an empty string."""
+    version = release.version
+    if actor.kind != Kind.PERSON:
+        return "A service identity does not decide; a person does."
+    if release.requested_by_id == actor.pk:
+        return "You requested this release, so somebody else must decide on it."
+    if version.training_run is not None and version.training_run.trained_by_id == actor.pk:
+        return "You trained this version, so somebody else must decide on it."
+    if version.created_by_id == actor.pk:
+        return "You registered this version, so somebody else must decide on it."
+    return ""
+
+
+def roles_to_decide(actor: User, release: Release, open_roles: Iterable[str]) -> list[str]:
+    """The open seats that this person could fill, by role held for the model's team."""
+    if not can(actor, Permission.GOVERNANCE_RELEASE_DECIDE, release.version.model.team_id):
+        return []
+    wanted = [role for role in DECIDING_ROLES if role in set(open_roles)]
+    return roles_of(actor, release.version.model.team_id, wanted)
+
+
+def other_seat_of(actor: User, approvals: Iterable[Approval]) -> str:
+    """The role in which this person already decided on the same decision, or an empty string."""
+    return next((str(row.get_role_display()) for row in approvals if row.person_id == actor.pk), "")

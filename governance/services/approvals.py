@@ -1,0 +1,212 @@
+"""What a person decides on a release, bound to the digest of the decision that they saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.services.endpoints import lock_endpoint, open_deployment
+from governance import policies, seats
+from governance.choices import DECIDING_ROLES, DecisionChoice, ReleaseState
+from governance.models import Approval, Condition, Release
+from governance.services.releases import assess_release, lock_release, move
+from portal.access import Permission, require
+from portal.accounts.models import User
+from portal.errors import Conflict, InvalidInput, PermissionRefused
+from portal.ledger.services import record
+
+
+@dataclass(frozen=True)
+class ConditionDraft:
+    """A condition to be made with an approval: what, by whom, until when."""
+
+    text: str
+    owner: User
+    due_on: date
+
+
+def decide_release(
+    release: Release,
+    *,
+    actor: User,
+    role: str,
+    choice: str,
+    decision_digest: str,
+    reason: str = "",
+    conditions: Sequence[ConditionDraft] = (),
+) -> Approval:
+    """Record what the actor decides in this role about the decision with this digest.
+
+    The gates run again first, so that nobody approves yesterday's facts. An approval that fills the last seat
+    opens the deployment in the same transaction. Raises Conflict when the state or the decision moved on, naming
+    the fields that changed; PermissionRefused where duties must stay apart; InvalidInput for a bad form.
+    """
+    _check_form(role, choice, reason.strip(), conditions)
+    require(actor, Permission.GOVERNANCE_RELEASE_DECIDE, release.version.model.team_id)
+    # In a transaction of its own: what it finds stays true although this act may be refused.
+    assess_release(release)
+    return _decide(
+        release,
+        actor=actor,
+        role=role,
+        choice=DecisionChoice(choice),
+        digest=decision_digest,
+        reason=reason.strip(),
+        conditions=conditions,
+    )
+
+
+def _check_form(role: str, choice: str, reason: str, conditions: Sequence[ConditionDraft]) -> None:
+    if choice not in DecisionChoice.values:
+        how = f"One of: {', '.join(DecisionChoice.values)}."
+        raise InvalidInput(f"{choice!r} is no decision.", code="choice-unknown", field="choice", how=how)
+    if role not in DECIDING_ROLES:
+        how = f"One of: {', '.join(DECIDING_ROLES)}."
+        raise InvalidInput(f"{role!r} is no role that decides.", code="role-unknown", field="role", how=how)
+    if choice != DecisionChoice.APPROVE and not reason:
+        raise InvalidInput("A reason is needed.", code="reason-missing", field="reason", how="Say why in a sentence.")
+    if choice == DecisionChoice.CONDITIONS and not conditions:
+        how = "Say what must be done, by whom and until when; or approve without."
+        raise InvalidInput("There is no condition.", code="conditions-missing", field="conditions", how=how)
+    if choice != DecisionChoice.CONDITIONS and conditions:
+        how = "Choose: approve with conditions."
+        raise InvalidInput("Conditions go with an approval only.", code="conditions-odd", field="conditions", how=how)
+    for condition in conditions:
+        if not condition.text.strip() or condition.due_on <= timezone.now().date():
+            how = "Write what must be done, and a day after today."
+            raise InvalidInput("A condition is not complete.", code="condition-invalid", field="conditions", how=how)
+
+
+@transaction.atomic
+def _decide(
+    release: Release,
+    *,
+    actor: User,
+    role: str,
+    choice: DecisionChoice,
+    digest: str,
+    reason: str,
+    conditions: Sequence[ConditionDraft],
+) -> Approval:
+    lock_endpoint(release.endpoint_id)
+    release = lock_release(release.pk)
+    _check_state(release, digest)
+    approvals = list(release.approvals.select_related("person").order_by("-pk"))
+    state = seats.seats_of(release, approvals)
+    _check_person(release, actor, role, state)
+    assert release.decision is not None
+    now = timezone.now()
+    approval = Approval.objects.create(
+        release=release,
+        decision=release.decision,
+        decision_digest=digest,
+        person=actor,
+        role=role,
+        choice=choice,
+        reason=reason,
+        decided_at=now,
+    )
+    _record(approval, actor=actor, now=now)
+    for condition in conditions:
+        _open_condition(approval, condition, actor=actor, now=now)
+    _follow(release, approval, [approval, *approvals], actor=actor, now=now)
+    return approval
+
+
+def _check_state(release: Release, digest: str) -> None:
+    if release.state == ReleaseState.LIVE and release.decision and release.decision.digest == digest:
+        return
+    if release.state not in (ReleaseState.IN_REVIEW, ReleaseState.LIVE):
+        raise Conflict(
+            f"{release} is {release.get_state_display().lower()}: there is nothing to decide now.",
+            code="not-in-review",
+            how="Open the release again; somebody or a gate was first.",
+            details={"state": release.state},
+        )
+    assert release.decision is not None
+    if release.decision.digest == digest:
+        return
+    changed = seats.changes_since(digest, release)
+    fields = "; ".join(f"{one.path}: {one.before} → {one.after}" for one in changed[:5])
+    raise Conflict(
+        f"The facts or policies changed while you read: {fields or 'another decision stands now'}.",
+        code="stale-decision",
+        how="Read what changed and decide again; what you wrote is kept.",
+        details={"decision": release.decision.digest, "changed": [one.path for one in changed[:50]]},
+    )
+
+
+def _check_person(release: Release, actor: User, role: str, state: Sequence[seats.SeatState]) -> None:
+    if why := policies.conflict_of(actor, release):
+        raise PermissionRefused(why, code="separation-of-duties", how="Ask a person who had no part in it.")
+    current = [seat.approval for seat in state if seat.approval is not None and not seat.changed]
+    if held := policies.other_seat_of(actor, current):
+        raise Conflict(
+            f"You have decided already, as {held.lower()}.", code="one-seat", how="One person fills one seat."
+        )
+    mine = next((seat for seat in state if seat.role == role), None)
+    if mine is None or mine.is_filled:
+        raise Conflict(
+            "This seat is not open." if mine else "No rule or policy asks this role here.",
+            code="seat-not-open",
+            field="role",
+            how=f"Open: {', '.join(seat.role for seat in state if not seat.is_filled) or 'none'}.",
+        )
+    if role not in policies.roles_to_decide(actor, release, [role]):
+        raise PermissionRefused(
+            f"You do not hold the role {role} for this model.", code="role-not-held", field="role", how="Ask who does."
+        )
+
+
+def _record(approval: Approval, *, actor: User, now: datetime) -> None:
+    body = {
+        "release": approval.release.public_id,
+        "decision_digest": approval.decision_digest,
+        "role": approval.role,
+        "choice": str(approval.choice),
+    }
+    personal = {"reason": approval.reason} if approval.reason else None
+    record(actor=actor, event="governance:approval:given", subject=approval, body=body, personal=personal, now=now)
+
+
+def _open_condition(approval: Approval, draft: ConditionDraft, *, actor: User, now: datetime) -> None:
+    row = Condition.objects.create(
+        approval=approval, release=approval.release, text=draft.text.strip(), owner=draft.owner, due_on=draft.due_on
+    )
+    body = {"release": approval.release.public_id, "owner": str(draft.owner.uuid), "due_on": draft.due_on.isoformat()}
+    record(
+        actor=actor, event="governance:condition:opened", subject=row, body=body, personal={"text": row.text}, now=now
+    )
+
+
+def _follow(release: Release, approval: Approval, approvals: list[Approval], *, actor: User, now: datetime) -> None:
+    """What the decision does to the release."""
+    if release.state == ReleaseState.LIVE:
+        # A renewed approval of what is live changes no deployment.
+        return
+    if approval.choice == DecisionChoice.REJECT:
+        move(release, ReleaseState.REJECTED, actor=actor, now=now, event="governance:release:rejected")
+    elif approval.choice == DecisionChoice.CHANGES:
+        move(release, ReleaseState.CHANGES_ASKED, actor=actor, now=now, event="governance:release:changes-asked")
+    elif all(seat.is_filled for seat in seats.seats_of(release, approvals)):
+        _go_live(release, actor=actor, now=now)
+
+
+def _go_live(release: Release, *, actor: User, now: datetime) -> None:
+    """Close what answers, open this version, end the former release: one transaction."""
+    former = Release.objects.filter(endpoint=release.endpoint_id, state=ReleaseState.LIVE).first()
+    open_deployment(release.endpoint, release.version, actor=actor, release_ref=release.public_id, now=now)
+    if former is not None:
+        move(
+            lock_release(former.pk),
+            ReleaseState.SUPERSEDED,
+            actor=actor,
+            now=now,
+            event="governance:release:superseded",
+            by=release.public_id,
+        )
+    move(release, ReleaseState.LIVE, actor=actor, now=now, event="governance:release:live")
