@@ -87,6 +87,11 @@ class BiasReport:
         return min(self.judged, key=lambda row: row.ratio or 0.0, default=None)
 
     @property
+    def per_hundred(self) -> int:
+        """The lowest ratio as favourable predictions for every 100 in the reference group."""
+        return round(100 * (self.lowest.ratio or 0.0)) if self.lowest else 0
+
+    @property
     def worst_intersections(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.document.get("worst_intersections", [])
         return found

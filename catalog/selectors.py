@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.choices import CARD_SECTIONS
@@ -31,6 +31,11 @@ def missing(what: str, name: str) -> NotFound:
     return NotFound(f"There is no {what} {name}, or you may not see it.", code="not-found", how="Check the name.")
 
 
+def plain(text: str) -> str:
+    """A text from an address or a search, as PostgreSQL can compare it: it knows no NUL and no half surrogate."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def models_for(actor: User) -> QuerySet[RegisteredModel]:
     """Models with what a list shows: newest version, number of versions, where it answers."""
     newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-pk")
@@ -49,7 +54,12 @@ def models_for(actor: User) -> QuerySet[RegisteredModel]:
 
 
 def model_named(actor: User, name: str) -> RegisteredModel:
-    row = RegisteredModel.objects.visible_to(actor).select_related("team", "owner").filter(name__iexact=name).first()
+    row = (
+        RegisteredModel.objects.visible_to(actor)
+        .select_related("team", "owner")
+        .filter(name__iexact=plain(name))
+        .first()
+    )
     if row is None:
         raise missing("model", name)
     return row
@@ -59,7 +69,7 @@ def version_named(actor: User, model: str, version: str) -> ModelVersion:
     row = (
         ModelVersion.objects.visible_to(actor)
         .select_related("model__team", "model__owner", "training_run__trained_by", "created_by")
-        .filter(model__name__iexact=model, version__iexact=version)
+        .filter(model__name__iexact=plain(model), version__iexact=plain(version))
         .first()
     )
     if row is None:
@@ -68,6 +78,7 @@ def version_named(actor: User, model: str, version: str) -> ModelVersion:
 
 
 def versions_of(model: RegisteredModel) -> QuerySet[ModelVersion]:
+    """Versions of a model, newest first, each with the endpoint it answers at."""
     live = Deployment.objects.filter(version=OuterRef("pk"), during__upper_inf=True)
     return (
         model.versions.select_related("created_by", "training_run")
@@ -77,7 +88,7 @@ def versions_of(model: RegisteredModel) -> QuerySet[ModelVersion]:
 
 
 def artifact_named(version: ModelVersion, name: str) -> Artifact:
-    row = version.artifacts.select_related("version__model").filter(name=name).first()
+    row = version.artifacts.select_related("version__model").filter(name=plain(name)).first()
     if row is None:
         raise missing("artifact", name)
     return row
@@ -97,7 +108,7 @@ def datasets_for(actor: User) -> QuerySet[Dataset]:
 
 
 def dataset_named(actor: User, name: str) -> Dataset:
-    row = Dataset.objects.visible_to(actor).select_related("team").filter(name__iexact=name).first()
+    row = Dataset.objects.visible_to(actor).select_related("team").filter(name__iexact=plain(name)).first()
     if row is None:
         raise missing("dataset", name)
     return row
@@ -107,12 +118,17 @@ def snapshot_named(actor: User, dataset: str, label: str) -> DatasetSnapshot:
     row = (
         DatasetSnapshot.objects.visible_to(actor)
         .select_related("dataset")
-        .filter(dataset__name__iexact=dataset, label__iexact=label)
+        .filter(dataset__name__iexact=plain(dataset), label__iexact=plain(label))
         .first()
     )
     if row is None:
         raise missing("snapshot", f"{dataset} {label}")
     return row
+
+
+def snapshots_of(dataset: Dataset) -> QuerySet[DatasetSnapshot]:
+    """Snapshots of a dataset, newest first."""
+    return dataset.snapshots.select_related("dataset", "created_by").order_by("-pk")
 
 
 def endpoints_for(actor: User) -> QuerySet[Endpoint]:
@@ -125,10 +141,15 @@ def endpoints_for(actor: User) -> QuerySet[Endpoint]:
 
 
 def endpoint_named(actor: User, name: str) -> Endpoint:
-    row = Endpoint.objects.visible_to(actor).select_related("team").filter(name__iexact=name).first()
+    row = Endpoint.objects.visible_to(actor).select_related("team").filter(name__iexact=plain(name)).first()
     if row is None:
         raise missing("endpoint", name)
     return row
+
+
+def deployments_of(endpoint: Endpoint) -> QuerySet[Deployment]:
+    """What answered at an endpoint, newest first."""
+    return endpoint.deployments.select_related("version__model").order_by(F("during").desc())
 
 
 def live_deployment(endpoint: Endpoint) -> Deployment | None:
@@ -152,10 +173,20 @@ def live_deployments_of(version_ids: list[int]) -> QuerySet[Deployment]:
     return Deployment.objects.filter(version__in=version_ids, during__upper_inf=True).select_related("endpoint")
 
 
+def evidence_of(version: ModelVersion) -> QuerySet[Evidence]:
+    """Evidence about a version with its numbers, newest first."""
+    return (
+        version.evidence.select_related("version__model", "recorded_by")
+        .prefetch_related("metrics", "bias_measures")
+        .order_by("-pk")
+    )
+
+
 def evidence_numbered(actor: User, pk: int) -> Evidence:
     row = (
         Evidence.objects.visible_to(actor)
         .select_related("version__model__team", "recorded_by", "blob")
+        .prefetch_related("metrics", "bias_measures")
         .filter(pk=pk)
         .first()
     )
@@ -256,7 +287,7 @@ def card_state(version: ModelVersion) -> CardState:
 def search_models(rows: QuerySet[RegisteredModel], text: str) -> QuerySet[RegisteredModel]:
     """Keep the models that match words and `key:value` filters (tier:, team:, use:)."""
     fields = {"tier": "risk_tier__iexact", "team": "team__slug__iexact", "use": "intended_use__icontains"}
-    for word in text.split()[:12]:
+    for word in plain(text).split()[:12]:
         key, _, value = word.partition(":")
         if value and key in fields:
             rows = rows.filter(**{fields[key]: value})

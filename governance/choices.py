@@ -40,7 +40,7 @@ S = ReleaseState
 # From each state, the states a release may go to. Nothing else is possible, in code or in the database.
 TRANSITIONS: dict[str, frozenset[str]] = {
     S.CHECKING: frozenset({S.BLOCKED, S.IN_REVIEW, S.WITHDRAWN}),
-    S.BLOCKED: frozenset({S.IN_REVIEW, S.WITHDRAWN}),
+    S.BLOCKED: frozenset({S.IN_REVIEW, S.CHANGES_ASKED, S.WITHDRAWN}),
     S.IN_REVIEW: frozenset({S.BLOCKED, S.CHANGES_ASKED, S.REJECTED, S.WITHDRAWN, S.LIVE}),
     S.CHANGES_ASKED: frozenset({S.IN_REVIEW, S.BLOCKED, S.WITHDRAWN}),
     S.LIVE: frozenset({S.SUPERSEDED}),
@@ -50,5 +50,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 OPEN_STATES = (S.CHECKING, S.BLOCKED, S.IN_REVIEW, S.CHANGES_ASKED)
 ASSESSED_STATES = (*OPEN_STATES, S.LIVE)
+# Verdicts under which nobody can approve.
+BLOCKING = (Verdict.FAIL, Verdict.UNKNOWN)
 DECIDING_ROLES = (Role.VALIDATOR, Role.RISK, Role.FAIRNESS, Role.LEGAL, Role.COMPLIANCE)
 del S

@@ -1,1 +1,91 @@
-"""Menu entries of this app; importing this module registers them."""
+"""Menu entries and home panels of this app; importing this module registers them."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from governance import selectors
+from governance.choices import ReleaseState
+from governance.models import Release
+from portal.access import Permission, can
+from portal.accounts.models import User
+from portal.shell import home, nav
+from portal.shell.home import Panel
+
+PANEL_ROWS = 8
+RETURNED = (ReleaseState.BLOCKED, ReleaseState.CHANGES_ASKED)
+_WAITING = "_waiting_releases"
+
+
+def _waiting(actor: User) -> list[Release]:
+    """What waits for this person, worked out once for the menu and the home page of one request."""
+    if not hasattr(actor, _WAITING):
+        found = selectors.waiting_for(actor) if can(actor, Permission.GOVERNANCE_RELEASE_DECIDE) else []
+        setattr(actor, _WAITING, list(found))
+    return getattr(actor, _WAITING)  # type: ignore[no-any-return]
+
+
+def waiting_count(actor: User) -> int:
+    return len(_waiting(actor))
+
+
+def decide_panel(request: HttpRequest) -> Panel | None:
+    """Releases that need the reader's decision, most urgent first. Shown to deciders also when it is empty."""
+    actor: User = request.user  # type: ignore[assignment]
+    if not can(actor, Permission.GOVERNANCE_RELEASE_DECIDE):
+        return None
+    rows = _waiting(actor)
+    says = f"{_number(len(rows))} {'decision waits' if len(rows) == 1 else 'decisions wait'} for you." if rows else ""
+    context = {"releases": rows[:PANEL_ROWS], "total": len(rows)}
+    return Panel("governance/parts/home_decide.html", context, "main", says)
+
+
+def renew_panel(request: HttpRequest) -> Panel | None:
+    """What the reader must fix or renew: open conditions, live releases on stale approvals, refused requests."""
+    actor: User = request.user  # type: ignore[assignment]
+    if not can(actor, Permission.GOVERNANCE_RELEASE_READ):
+        return None
+    conditions = list(selectors.open_conditions_of(actor))
+    stale = list(selectors.stale_live_releases(actor))
+    returned = selectors.releases_for(actor).filter(requested_by=actor, state__in=RETURNED)
+    refused = list(returned.order_by("-pk")[:PANEL_ROWS])
+    total = len(conditions) + len(stale) + len(refused)
+    if not total:
+        return None
+    context = {"conditions": conditions, "stale": stale, "refused": refused, "total": total}
+    says = f"{_number(total)} {'thing' if total == 1 else 'things'} to fix or renew."
+    return Panel("governance/parts/home_renew.html", context, "main", says)
+
+
+def refused_panel(request: HttpRequest) -> Panel | None:
+    """What the gates refuse now, of all that the reader sees."""
+    actor: User = request.user  # type: ignore[assignment]
+    if not can(actor, Permission.GOVERNANCE_RELEASE_READ):
+        return None
+    refused = selectors.releases_for(actor).filter(state=ReleaseState.BLOCKED)
+    rows = list(refused.order_by("-pk")[: PANEL_ROWS + 1])
+    if not rows:
+        return None
+    context = {"releases": rows[:PANEL_ROWS], "more": len(rows) > PANEL_ROWS}
+    return Panel("governance/parts/home_refused.html", context, "side")
+
+
+def _number(n: int) -> str:
+    words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    return words[n] if n < len(words) else str(n)
+
+
+nav.register(
+    "Work",
+    "Releases",
+    "releases",
+    "rocket",
+    "g r",
+    Permission.GOVERNANCE_RELEASE_READ,
+    count=waiting_count,
+    urgent=True,
+)
+nav.register("Governance", "Policies", "policies", "gavel", "g p", Permission.GOVERNANCE_POLICY_READ)
+home.register(decide_panel, order=10)
+home.register(renew_panel, order=20)
+home.register(refused_panel, order=30)

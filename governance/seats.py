@@ -1,117 +1,174 @@
-"""Which roles must approve a release, which have, and whose approval went stale on which field."""
+"""The seats of a release: which roles must approve, who did, and whether what they saw still holds.
+
+Works on rows that were loaded already; `load` fetches them in at most two queries.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from governance.choices import DECIDING_ROLES
+from django.db.models import Prefetch, prefetch_related_objects
+
+from governance.choices import DECIDING_ROLES, Verdict
 from governance.gates.schema import FACTS
-from governance.models import Approval, Decision, Release
+from governance.models import Approval, Decision, DecisionPolicy, Release
 from governance.services.facts import MOMENTARY
 from portal.accounts.choices import Role
 
-DEFAULT_ROLE = Role.VALIDATOR
+MAX_CHANGES = 200
+# Where no policy names anybody, validation looks at the release all the same.
+DEFAULT_ROLES = (Role.VALIDATOR,)
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One fact that went from what to what; "not known" where there was none."""
+    """One fact (or policy) that differs between two decisions; None where it was not known."""
 
     path: str
-    before: str
-    after: str
+    before: Any
+    after: Any
 
 
 @dataclass(frozen=True)
 class SeatState:
-    """A role that must approve; its newest approval; the fields that changed since, when it is stale."""
+    """A role that must approve. `changed` is empty while the approval counts."""
 
     role: str
-    approval: Approval | None = None
+    approval: Approval | None
     changed: tuple[FieldChange, ...] = ()
+    stale: bool = False
 
     @property
     def is_filled(self) -> bool:
-        return self.approval is not None and not self.changed
+        return self.approval is not None and not self.stale
+
+
+def load(release: Release) -> list[Approval]:
+    """All that was decided on the release, newest first, with what `seats_of` needs."""
+    approvals = list(release.approvals.select_related("person", "decision").order_by("-pk"))
+    attach_bundles(release, approvals)
+    return approvals
+
+
+def attach_bundles(release: Release, approvals: Iterable[Approval]) -> None:
+    """Fetch the policies behind the decisions, when there is more than one decision to compare."""
+    decisions = [row.decision for row in approvals if row.decision_id != release.decision_id]
+    if decisions and release.decision is not None:
+        prefetch_related_objects([release.decision, *decisions], bundles())
+
+
+def bundles() -> Prefetch:
+    return Prefetch("bundle", queryset=DecisionPolicy.objects.select_related("policy_version__policy"))
 
 
 def roles_needed(decision: Decision) -> list[str]:
-    """Roles that the applicable policies and the asking rules name; validation where nobody is named."""
+    """The roles that must approve: those named by the policies that apply, and those that rules ask. Never none."""
     result = decision.result
-    found = {role for policy in result["policies"] for role in policy["approvals"]}
-    found |= {rule["role"] for rule in result["rules"] if rule["verdict"] == "ask" and rule["enforcement"] == "block"}
-    return [str(role) for role in DECIDING_ROLES if role in found] or [str(DEFAULT_ROLE)]
+    named = {role for policy in result.get("policies", []) for role in policy.get("approvals", ())}
+    asked = {
+        rule["role"]
+        for rule in result.get("rules", [])
+        if rule["verdict"] == Verdict.ASK and rule["enforcement"] == "block" and rule["role"]
+    }
+    found = [str(role) for role in DECIDING_ROLES if role in named | asked]
+    return found or [str(role) for role in DEFAULT_ROLES]
+
+
+def verdicts_of(result: dict[str, Any]) -> tuple[Any, ...]:
+    """What a decision says, without the facts' text: verdicts, who must approve, who is asked."""
+    policies = [(one["name"], one["enforcement"], tuple(one["approvals"])) for one in result.get("policies", [])]
+    rules = [(one["policy"], one["id"], one["verdict"], one["role"]) for one in result.get("rules", [])]
+    return result.get("verdict"), policies, rules
+
+
+def same_question(one: Decision, other: Decision) -> bool:
+    """Whether an approval of the one is an approval of the other: same facts, same policies, same verdicts."""
+    if one.pk == other.pk:
+        return True
+    return (
+        one.inputs_digest == other.inputs_digest
+        and one.policies == other.policies
+        and verdicts_of(one.result) == verdicts_of(other.result)
+    )
 
 
 def seats_of(release: Release, approvals: Sequence[Approval]) -> list[SeatState]:
-    """The seats of the release as it stands. `approvals`: newest first."""
-    if release.decision is None:
+    """The seats in the order of the roles. `approvals` are newest first."""
+    decision = release.decision
+    if decision is None:
         return []
-    found = []
-    for role in roles_needed(release.decision):
-        newest = next((row for row in approvals if row.role == role and row.counts), None)
-        changed: tuple[FieldChange, ...] = ()
-        if newest is not None and newest.decision_id != release.decision_id:
-            changed = tuple(differences(newest.decision, release.decision))
-        found.append(SeatState(role, newest, changed))
-    return found
+    return [_seat(role, decision, [row for row in approvals if row.role == role]) for role in roles_needed(decision)]
+
+
+def _seat(role: str, decision: Decision, given: Sequence[Approval]) -> SeatState:
+    counting = [row for row in given if row.counts]
+    for row in counting:
+        if same_question(row.decision, decision):
+            return SeatState(role, row)
+    if not counting:
+        return SeatState(role, None)
+    return SeatState(role, counting[0], tuple(changes(counting[0].decision, decision)), stale=True)
 
 
 def changes_since(digest: str, release: Release) -> list[FieldChange]:
-    """What differs between the decision with this digest and the one that stands now."""
-    seen = Decision.objects.filter(version=release.version_id, endpoint=release.endpoint_id, digest=digest).first()
-    return list(differences(seen, release.decision)) if seen and release.decision else []
+    """What changed from the decision with this digest to the release's own; nothing when it is not known."""
+    now = release.decision
+    rows = Decision.objects.filter(version=release.version_id, endpoint=release.endpoint_id, digest=digest)
+    old = rows.order_by("-pk").first()
+    if now is None or old is None:
+        return []
+    prefetch_related_objects([now, old], bundles())
+    return changes(old, now)
 
 
-def differences(before: Decision, after: Decision) -> Iterable[FieldChange]:
-    """The facts and policies that differ between two decisions; never empty for two different ones."""
-    old, new = _flat(before.facts), _flat(after.facts)
-    count = 0
-    for path in sorted(old.keys() | new.keys()):
-        if old.get(path) != new.get(path):
-            count += 1
-            yield FieldChange(path, _words(old.get(path)), _words(new.get(path)))
-    for name, (was, now) in sorted(_policies(before, after).items()):
-        if was != now:
-            count += 1
-            yield FieldChange(f"policy {name}", was[:12] or "not in force", now[:12] or "not in force")
-    if not count:
-        yield FieldChange("decision", before.digest[:12], after.digest[:12])
+def changes(old: Decision, new: Decision) -> list[FieldChange]:
+    """Every fact, policy and (where only time went by) verdict that differs, in the order of their paths."""
+    before, after = dict(_flat(old.facts)), dict(_flat(new.facts))
+    found = [
+        FieldChange(path, before.get(path), after.get(path))
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    ]
+    versions = [
+        {row.policy_version.policy.name: row.policy_version.number for row in one.bundle.all()} for one in (old, new)
+    ]
+    for name in sorted({*versions[0], *versions[1]}):
+        if versions[0].get(name) != versions[1].get(name):
+            found.append(FieldChange(f"policy {name}", versions[0].get(name), versions[1].get(name)))
+    if not found and verdicts_of(old.result) != verdicts_of(new.result):
+        found.append(FieldChange("evaluated_at", old.facts.get("evaluated_at"), new.facts.get("evaluated_at")))
+    return found[:MAX_CHANGES]
 
 
-def _policies(before: Decision, after: Decision) -> dict[str, tuple[str, str]]:
-    old = {row["name"]: row["digest"] for row in before.result["policies"]}
-    new = {row["name"]: row["digest"] for row in after.result["policies"]}
-    return {name: (old.get(name, ""), new.get(name, "")) for name in old.keys() | new.keys()}
+_KEYS = {field.name: field.message.key for field in FACTS.fields if field.message is not None and field.repeated}
 
 
-def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Every scalar by its path; rows of lists by their key, so that their order means nothing."""
-    found: dict[str, Any] = {}
-
-    def walk(prefix: str, value: Any, keys: tuple[str, ...]) -> None:
-        if isinstance(value, Mapping):
-            for name, item in value.items():
-                field = FACTS.field(name) if not prefix else None
-                inner = field.message.key if field is not None and field.message is not None else ()
-                walk(f"{prefix}.{name}" if prefix else name, item, inner)
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            for row in value:
-                label = ", ".join(str(row.get(name, "?")) for name in keys)
-                walk(f"{prefix}[{label}]", row, ())
+def _flat(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in facts.items():
+        if name in MOMENTARY:
+            continue
+        if name in _KEYS:
+            yield from _rows(name, value)
         else:
-            found[prefix] = value
-
-    walk("", {name: value for name, value in facts.items() if name not in MOMENTARY}, ())
-    return found
+            yield from _leaves(name, value)
 
 
-def _words(value: Any) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
-    return value if isinstance(value, str) else json.dumps(value)
+def _rows(name: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    key = _KEYS[name]
+    if not rows:
+        yield name, "none"
+    for row in rows:
+        label = ", ".join(str(row.get(part, "")) for part in key)
+        for field, value in row.items():
+            if field not in key:
+                yield from _leaves(f"{name}[{label}].{field}", value)
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(f"{path}.{name}", item)
+    else:
+        yield path, ", ".join(map(str, value)) if isinstance(value, list) else value

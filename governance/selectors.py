@@ -1,149 +1,128 @@
-"""Reads of governance, shared by pages, API and packs. Lists begin with what the actor may see."""
+"""Reads of governance, shared by pages, API and the apps to the right. Lists begin with what the actor may see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from catalog.models import Deployment, Endpoint
 from catalog.selectors import missing
-from governance import policies, seats
-from governance.choices import ASSESSED_STATES, ConditionState, ReleaseState
+from governance import seats
+from governance.choices import DECIDING_ROLES, OPEN_STATES, ConditionState, ReleaseState
 from governance.models import Approval, Condition, Decision, Release
-from governance.review import Options, Review, Rule, Seat, review
-from governance.seats import FieldChange
-from portal.accounts.choices import Role
-from portal.accounts.models import Membership, User
+from governance.selectors_review import Options, Review, RuleView, Seat, decide_options, review_of
+from portal.access import Permission, teams_with
+from portal.accounts.models import User
 
-__all__ = ["FieldChange", "Options", "Review", "Rule", "Seat"]
-
-_WITH = ("version__model__team", "version__training_run", "endpoint", "requested_by", "decision")
+MAX_WAITING = 200
 
 
 def releases_for(actor: User) -> QuerySet[Release]:
-    return Release.objects.visible_to(actor).select_related(*_WITH)
+    """Releases with what a list shows; `live_version`: what answers at the endpoint now."""
+    live = Deployment.objects.filter(endpoint=OuterRef("endpoint"), during__upper_inf=True)
+    return (
+        Release.objects.visible_to(actor)
+        .select_related("version__model__team", "version__training_run", "endpoint__team", "requested_by", "decision")
+        .annotate(live_version=Subquery(live.values("version__version")[:1]))
+    )
 
 
 def release_numbered(actor: User, pk: int) -> Release:
-    """Raises NotFound for what does not exist or may not be seen."""
-    row = releases_for(actor).select_related("version__model__owner", "version__created_by").filter(pk=pk).first()
+    """The release R-pk. Raises NotFound, also for one that the actor may not see."""
+    row = releases_for(actor).filter(pk=pk).first()
     if row is None:
         raise missing("release", f"R-{pk}")
     return row
 
 
 def decision_numbered(actor: User, pk: int) -> Decision:
-    """Raises NotFound for what does not exist or may not be seen."""
-    rows = Decision.objects.visible_to(actor).select_related("version__model", "endpoint", "made_by")
+    """The decision D-pk. Raises NotFound, also for one that the actor may not see."""
+    rows = Decision.objects.visible_to(actor).select_related("version__model__team", "endpoint", "made_by")
     row = rows.filter(pk=pk).first()
     if row is None:
         raise missing("decision", f"D-{pk}")
     return row
 
 
-def approvals_of(release: Release) -> list[Approval]:
-    """Newest first, each with its person, decision and conditions."""
-    rows = release.approvals.select_related("person", "decision").prefetch_related("conditions__owner")
-    return list(rows.order_by("-pk"))
+def waiting_for(actor: User) -> list[Release]:
+    """Open releases whose decision this person could give now, most urgent first; at most two hundred."""
+    held = {role for role, _ in actor.grants if role in DECIDING_ROLES}
+    if not held:
+        return []
+    rows = (
+        _decidable_by(actor)
+        .filter(state=ReleaseState.IN_REVIEW)
+        .order_by(F("due_at").asc(nulls_last=True), "pk")[:MAX_WAITING]
+    )
+    return [row for row in _with_approvals(rows) if decide_options(row, actor).may]
 
 
-def holders_of(release: Release, roles: Iterable[str]) -> dict[str, list[User]]:
-    """Active people who hold each role for the model's team; one query."""
-    team = release.version.model.team_id
-    found: dict[str, list[User]] = {role: [] for role in roles}
-    rows = Membership.objects.filter(role__in=found, ended_at=None, user__is_active=True).select_related("user")
-    for row in rows.order_by("user__name"):
-        if row.team_id in (None, team) and row.user not in found[row.role]:
-            found[row.role].append(row.user)
+def _decidable_by(actor: User) -> QuerySet[Release]:
+    everywhere, teams = teams_with(actor, Permission.GOVERNANCE_RELEASE_DECIDE)
+    rows = releases_for(actor).exclude(
+        Q(requested_by=actor) | Q(version__created_by=actor) | Q(version__training_run__trained_by=actor)
+    )
+    return rows if everywhere else rows.filter(version__model__team__in=teams)
+
+
+def _with_approvals(rows: QuerySet[Release]) -> list[Release]:
+    """The releases with their approvals and the policies behind them: three queries for all."""
+    given = Approval.objects.select_related("person", "decision").order_by("-pk")
+    given = given.prefetch_related(Prefetch("decision__bundle", queryset=seats.bundles().queryset))
+    found = list(
+        rows.prefetch_related(
+            Prefetch("approvals", queryset=given, to_attr="loaded_approvals"),
+            Prefetch("decision__bundle", queryset=seats.bundles().queryset),
+        )
+    )
     return found
 
 
-def review_of(release: Release, *, actor: User) -> Review:
-    """All that the page of a release shows, read in a fixed number of queries."""
-    approvals = approvals_of(release)
-    state = seats.seats_of(release, approvals)
-    return review(release, actor, approvals, state, holders_of(release, [seat.role for seat in state]))
-
-
-def decide_options(release: Release, actor: User) -> Options:
-    """Whether this person may decide now, in which roles, and if not, why and who may."""
-    approvals = approvals_of(release)
-    state = seats.seats_of(release, approvals)
-    waiting = [seat.role for seat in state if not seat.is_filled]
-    holders = holders_of(release, waiting)
-    names = sorted(
-        {str(user) for users in holders.values() for user in users if not policies.conflict_of(user, release)}
+def open_conditions_of(actor: User) -> QuerySet[Condition]:
+    """Open conditions that this person owns or has set, the earliest due first."""
+    return (
+        Condition.objects.filter(Q(owner=actor) | Q(approval__person=actor), state=ConditionState.OPEN)
+        .select_related("owner", "approval__person", "release__version__model", "release__endpoint")
+        .order_by("due_on", "pk")
     )
-    if release.state not in (ReleaseState.IN_REVIEW, ReleaseState.LIVE) or not waiting:
-        return Options(False, [], "There is nothing to decide now.", [])
-    if why := policies.conflict_of(actor, release):
-        return Options(False, [], why, names)
-    fresh = [seat.approval for seat in state if seat.is_filled and seat.approval is not None]
-    if held := policies.other_seat_of(actor, fresh):
-        return Options(False, [], f"You have decided already, as {held.lower()}. One person fills one seat.", names)
-    roles = policies.roles_to_decide(actor, release, waiting)
-    if not roles:
-        wanted = " and ".join(str(Role(role).label).lower() for role in waiting)
-        return Options(False, [], f"It waits for the {wanted}, a role that you do not hold here.", names)
-    return Options(True, roles, "", names)
-
-
-def waiting_for(actor: User) -> list[Release]:
-    """Open releases with a seat that this person could fill, most urgent first."""
-    newest = Approval.objects.select_related("person", "decision").order_by("-pk")
-    rows = (
-        releases_for(actor)
-        .filter(state=ReleaseState.IN_REVIEW)
-        .prefetch_related(Prefetch("approvals", queryset=newest, to_attr="newest_approvals"))
-    )
-    found = []
-    for release in rows:
-        approvals: list[Approval] = release.newest_approvals  # type: ignore[attr-defined]
-        state = seats.seats_of(release, approvals)
-        if policies.conflict_of(actor, release):
-            continue
-        if policies.other_seat_of(actor, [s.approval for s in state if s.is_filled and s.approval is not None]):
-            continue
-        if policies.roles_to_decide(actor, release, [seat.role for seat in state if not seat.is_filled]):
-            found.append(release)
-    return sorted(found, key=lambda row: (row.due_at is None, row.due_at or row.requested_at, row.pk))
 
 
 def stale_live_releases(actor: User) -> list[Release]:
-    """Live releases with an approval that no longer counts, because a fact changed."""
-    newest = Approval.objects.select_related("person", "decision").order_by("-pk")
-    rows = (
-        releases_for(actor)
-        .filter(state=ReleaseState.LIVE)
-        .prefetch_related(Prefetch("approvals", queryset=newest, to_attr="newest_approvals"))
-    )
+    """Live releases that this person sees and that stand on an approval which no longer counts."""
+    moved = Approval.objects.filter(release=OuterRef("pk")).exclude(decision=OuterRef("decision"))
+    rows = releases_for(actor).filter(Exists(moved), state=ReleaseState.LIVE).order_by("pk")[:MAX_WAITING]
     return [
         row
-        for row in rows
-        if any(seat.changed for seat in seats.seats_of(row, row.newest_approvals))  # type: ignore[attr-defined]
+        for row in _with_approvals(rows)
+        if not all(seat.is_filled for seat in seats.seats_of(row, row.loaded_approvals))  # type: ignore[attr-defined]
     ]
-
-
-def refused_releases(actor: User) -> QuerySet[Release]:
-    """Releases that a gate refuses now, newest first."""
-    return releases_for(actor).filter(state=ReleaseState.BLOCKED).order_by("-pk")
-
-
-def open_conditions_of(actor: User) -> QuerySet[Condition]:
-    """Conditions that this person must meet, the nearest date first."""
-    rows = Condition.objects.filter(
-        owner=actor, state=ConditionState.OPEN, release__in=releases_for(actor).values("pk")
-    )
-    return rows.select_related("release__version__model", "approval__person").order_by("due_on", "pk")
 
 
 def live_at(endpoint: Endpoint, moment: datetime) -> Deployment | None:
     """What answered at the endpoint at that moment."""
-    return endpoint.deployments.filter(during__contains=moment).select_related("version__model").first()
+    rows = Deployment.objects.filter(endpoint=endpoint, during__contains=moment)
+    return rows.select_related("version__model").first()
 
 
-def assessed_releases_of(version_ids: Iterable[int]) -> QuerySet[Release]:
-    """Releases whose decision depends on facts of these versions: their own, and open ones at endpoints where they live."""
-    return Release.objects.filter(version__in=list(version_ids), state__in=ASSESSED_STATES)
+def open_releases_of(version_id: int) -> QuerySet[Release]:
+    """Releases of a version that are not over and not live."""
+    return Release.objects.filter(version=version_id, state__in=OPEN_STATES).select_related("endpoint")
+
+
+__all__ = [
+    "Options",
+    "Review",
+    "RuleView",
+    "Seat",
+    "decide_options",
+    "decision_numbered",
+    "live_at",
+    "open_conditions_of",
+    "open_releases_of",
+    "release_numbered",
+    "releases_for",
+    "review_of",
+    "stale_live_releases",
+    "waiting_for",
+]

@@ -1,83 +1,110 @@
-"""Backup and restore of one installation: database, artifacts, keys and outside checkpoints in one tar file."""
+"""Backup and restore of one installation: database, artifacts, keys and outside checkpoints in one tar file.
+
+What touches the database is `manage.py backup`; here the file is packed, unpacked and put in place.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from launcher import postgres, services
 from launcher.errors import LauncherError
 from launcher.installation import Installation
 
-DUMP = "database.dump"
-FOLDERS = ("artifacts", "keys", "checkpoints")
+PARTS = ("database.dump", "manifest.json")
 
 
-def _tool(place: Installation, name: str) -> Path:
-    wheel = postgres.wheel_folder(place)
-    found = wheel / "bin" / name if wheel else None
-    if found is not None and found.exists():
-        return found
-    if path := shutil.which(name):
-        return Path(path)
-    raise LauncherError(f"There is no {name}.", "Install PostgreSQL's client programs.")
+def write(place: Installation, stores: services.Stores, env: dict[str, str], target: Path) -> None:
+    """Write the backup; the file appears whole or not at all. It holds the keys, so its mode is 0600.
 
-
-def _run(arguments: list[str | Path]) -> None:
-    done = subprocess.run(
-        [os.fspath(part) for part in arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    if done.returncode != 0:
-        raise LauncherError(f"{Path(arguments[0]).name} failed:\n{done.stderr.strip()}")
-
-
-def write(place: Installation, stores: services.Stores, target: Path) -> None:
-    """Write the backup; the file appears whole or not at all. It holds the keys, so its mode is 0600."""
-    url = stores.urls(powers="superuser")["DATABASE_URL"]
+    The checkpoints are copied before the dump, so that none is newer than it; the artifacts after it, because they
+    are only ever added, and those that the dump names are there by then.
+    """
+    if not target.parent.is_dir():
+        raise LauncherError(f"There is no folder {target.parent}.", f"mkdir -p '{target.parent}'")
     part = target.with_name(f"{target.name}.part")
-    with tempfile.TemporaryDirectory(dir=place.run) as folder:
-        dump = Path(folder) / DUMP
-        # The dump first: artifacts are only ever added, so those it names are there when they are copied.
-        _run([_tool(place, "pg_dump"), "--format=custom", "--no-password", f"--file={dump}", url])
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as tar:
-            tar.add(dump, DUMP)
-            for name in FOLDERS:
-                if (place.var / name).is_dir():
-                    tar.add(place.var / name, name, filter=_without_passwords)
+    with _scratch(place) as folder:
+        if (place.var / "checkpoints").is_dir():
+            shutil.copytree(place.var / "checkpoints", folder / "checkpoints")
+        services.manage(place, _as_owner(place, stores, env), "backup", "dump", str(folder))
+        try:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+                for name in (*PARTS, "checkpoints"):
+                    if (folder / name).exists():
+                        tar.add(folder / name, name)
+                for name in ("artifacts", "keys"):
+                    if (place.var / name).is_dir():
+                        tar.add(place.var / name, name, filter=_without_passwords)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise LauncherError(f"{target} cannot be written: {error.strerror}.") from error
     part.replace(target)
+
+
+def read(
+    place: Installation, stores: services.Stores, env: dict[str, str], source: Path, *, force: bool
+) -> Path | None:
+    """Put a backup back into this installation's database and folders; where what was there is kept, if anything was.
+
+    Raises LauncherError before anything is changed when the file is no backup, is of newer code, or would make the
+    log shorter than what was published (unless `force`).
+    """
+    owner, flags = _as_owner(place, stores, env), ["--force"] if force else []
+    with _scratch(place) as folder:
+        _unpack(source, folder)
+        services.manage(place, env, "backup", "check", str(folder), *flags)
+        kept = None
+        if stores.embedded_database and not stores.postgres.fresh and place.state_file.exists():
+            kept = place.backups / time.strftime("before-restore-%Y%m%dT%H%M%SZ.tar", time.gmtime())
+            write(place, stores, env, kept)
+        if (folder / "artifacts").is_dir():
+            shutil.copytree(folder / "artifacts", place.artifacts, dirs_exist_ok=True)
+        services.manage(place, owner, "backup", "load", str(folder))
+        if (folder / "keys").is_dir():
+            shutil.copytree(folder / "keys", place.keys, dirs_exist_ok=True)
+        # What was published from here since stays the witness; a new machine takes the backup's.
+        if (folder / "checkpoints").is_dir() and not (place.var / "checkpoints").exists():
+            shutil.copytree(folder / "checkpoints", place.var / "checkpoints")
+        services.manage(place, owner, "prepare")
+        services.manage(place, env, "backup", "record", str(folder), *flags)
+    place.state_file.unlink(missing_ok=True)
+    return kept
+
+
+@contextmanager
+def _scratch(place: Installation) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=place.backups, prefix=".part-") as folder:
+        yield Path(folder)
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    try:
+        with tarfile.open(source) as tar:
+            names = tar.getnames()
+            if not set(PARTS) <= set(names):
+                raise LauncherError(f"{source} is no backup of Gatehouse: it holds no {PARTS[0]} and {PARTS[1]}.")
+            tar.extractall(folder, filter="data")
+    except (OSError, tarfile.TarError) as error:
+        raise LauncherError(f"{source} cannot be read: {error}") from error
+
+
+def _as_owner(place: Installation, stores: services.Stores, env: dict[str, str]) -> dict[str, str]:
+    """The owner's powers, and where PostgreSQL's own programs are."""
+    wheel = postgres.wheel_folder(place)
+    programs = {"GATEHOUSE_PG_BIN": str(wheel / "bin")} if wheel is not None and stores.embedded_database else {}
+    return env | stores.urls(powers="owner") | programs
 
 
 def _without_passwords(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """The embedded server's passwords belong to the server that runs now, not to the data."""
     return None if Path(member.name).name.startswith("pg_") else member
-
-
-def read(place: Installation, stores: services.Stores, source: Path) -> None:
-    """Put a backup back into this installation's database and folders. What was there is replaced.
-
-    Raises LauncherError before anything is changed when the file is no backup.
-    """
-    with tempfile.TemporaryDirectory(dir=place.run) as folder:
-        try:
-            with tarfile.open(source) as tar:
-                if DUMP not in tar.getnames():
-                    raise LauncherError(f"{source} is no backup of Gatehouse: it holds no {DUMP}.")
-                tar.extractall(folder, filter="data")
-        except (OSError, tarfile.TarError) as error:
-            raise LauncherError(f"{source} cannot be read: {error}") from error
-        url = stores.urls(powers="superuser")["DATABASE_URL"]
-        _run(
-            [_tool(place, "pg_restore"), "--clean", "--if-exists", "--no-password", "--exit-on-error"]
-            + ["--single-transaction", f"--dbname={url}", Path(folder) / DUMP]
-        )
-        for name in FOLDERS:
-            if (Path(folder) / name).is_dir() and name != "checkpoints":
-                shutil.copytree(Path(folder) / name, place.var / name, dirs_exist_ok=True)
-        kept = place.var / "checkpoints"
-        if (Path(folder) / "checkpoints").is_dir() and not kept.exists():
-            shutil.copytree(Path(folder) / "checkpoints", kept)

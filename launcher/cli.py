@@ -18,6 +18,7 @@ from launcher.installation import Installation, locate, make_folders
 from launcher.supervisor import Supervisor
 
 READY = "\x00ready"
+STOP_SECONDS, COMMAND_SECONDS = 60.0, 120.0
 # Verbs that are Django commands of this installation, and the powers over the database that they need.
 DJANGO = {"ledger": "app", "evidence": "app", "demo": "superuser"}
 # Verbs that need neither database nor network.
@@ -146,8 +147,13 @@ def _stop(place: Installation) -> int:
         services.clear_strays(place)
         return 0
     pid = int(record["pid"])
-    os.kill(pid, signal.SIGTERM)
-    limit = time.monotonic() + 60
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it ended just now
+    except PermissionError:
+        raise LauncherError("It belongs to another user.", f"sudo kill {pid}") from None
+    limit = time.monotonic() + STOP_SECONDS
     while time.monotonic() < limit:
         if processes.started(pid) != record["started"]:
             print("Stopped.")
@@ -162,6 +168,8 @@ def _status(place: Installation) -> int:
         print("Gatehouse does not run.")
         return 3
     print(f"Gatehouse answers at {record['url']}." if record.get("url") else "Gatehouse is starting.")
+    for name, pid in locks.read_json(place.children_file).items():
+        print(f"  {name:<9} {f'process {pid}' if processes.started(pid) else 'is being started again'}")
     return 0
 
 
@@ -184,22 +192,25 @@ class _Opened:
     def __enter__(self) -> services.Stores:
         make_folders(self.place)
         lock = locks.Lock(self.place.lock_file)
-        if lock.acquire():
-            self.lock = lock
+        limit = time.monotonic() + COMMAND_SECONDS
+        while not lock.acquire():
+            # A supervisor says where its servers are; another command, which stops its own, is waited for.
+            if locks.holder(self.place.holder_file) and (self.place.run / "sockets").exists():
+                self.stores.attach()
+                return self.stores
+            if time.monotonic() > limit:
+                raise LauncherError("Another command of this installation does not end.", "Wait for it, or end it.")
+            time.sleep(0.1)
+        self.lock = lock
+        try:
             environment.ensure(self.place, Console(sys.stderr, quiet=True))
             secrets_store.secret_key(self.place)
             services.clear_strays(self.place)
-            try:
-                self.stores.start_database()
-                self.stores.start_queue()
-            except BaseException:
-                self.__exit__()
-                raise
-            return self.stores
-        limit = time.monotonic() + 60
-        while not (self.place.run / "sockets").exists() and time.monotonic() < limit:
-            time.sleep(0.1)
-        self.stores.attach()
+            self.stores.start_database()
+            self.stores.start_queue()
+        except BaseException:
+            self.__exit__()
+            raise
         return self.stores
 
     def __exit__(self, *_details: object) -> None:
@@ -210,19 +221,24 @@ class _Opened:
 
 def _django(place: Installation, arguments: Sequence[str], *, powers: str = "app") -> int:
     with _Opened(place) as stores:
-        record = locks.holder(place.holder_file) or {}
-        port = int(record.get("port") or ports.wanted_port(dict(os.environ)))
-        env = services.child_environment(place, os.environ, port, stores.urls(powers=powers))
-        # A command is not a service: the next run must not take it for something left behind.
-        env.pop(processes.MARK, None)
+        env = _command_environment(place, stores, powers=powers)
         return subprocess.call([str(place.python), str(place.project / "manage.py"), *arguments], env=env)
+
+
+def _command_environment(place: Installation, stores: services.Stores, *, powers: str = "app") -> dict[str, str]:
+    """The environment of a command, which is no service: the next run must not take it for something left behind."""
+    record = locks.holder(place.holder_file) or {}
+    port = int(record.get("port") or ports.wanted_port(dict(os.environ)))
+    env = services.child_environment(place, os.environ, port, stores.urls(powers=powers))
+    env.pop(processes.MARK, None)
+    return env
 
 
 def _backup(place: Installation, file: str | None) -> int:
     name = time.strftime("gatehouse-%Y%m%dT%H%M%SZ.tar", time.gmtime())
     with _Opened(place) as stores:
         target = Path(file).resolve() if file else place.backups / name
-        backups.write(place, stores, target)
+        backups.write(place, stores, _command_environment(place, stores), target)
     print(f"{target}: database, artifacts, checkpoints and keys. It holds secrets; keep it as such.")
     return 0
 
@@ -231,12 +247,8 @@ def _restore(place: Installation, source: Path, *, force: bool) -> int:
     if locks.holder(place.holder_file) is not None:
         raise LauncherError("Gatehouse runs.", "./gatehouse stop first; a restore replaces everything.")
     with _Opened(place) as stores:
-        port = ports.wanted_port(dict(os.environ))
-        backups.read(place, stores, source)
-        env = services.child_environment(place, os.environ, port, stores.urls(powers="owner"))
-        services.manage(place, env, "prepare")
-        env = services.child_environment(place, os.environ, port, stores.urls())
-        services.manage(place, env, "restored", *(["--force"] if force else []))
-    place.state_file.unlink(missing_ok=True)
+        kept = backups.read(place, stores, _command_environment(place, stores), source, force=force)
+    if kept is not None:
+        print(f"What was here before is in {kept}.")
     print("Restored. ./gatehouse run starts it; ./gatehouse ledger verify checks it.")
     return 0

@@ -135,7 +135,8 @@ def _install(place: Installation, lock: Path) -> None:
     )
     if done.returncode != 0:
         said = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-12:])
-        how = f"Check the network and pip's index settings, then: '{place.python}' -m pip install --require-hashes -r {lock.name}"
+        again = f"'{place.python}' -m pip install --require-hashes -r {lock.name}"
+        how = f"Check the network and pip's index settings, then: {again}"
         raise LauncherError(f"pip could not install the locked packages:\n{said}", how)
 
 

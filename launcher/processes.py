@@ -85,7 +85,7 @@ def spawn(
             start_new_session=True,
             umask=0o077,
             preexec_fn=_before_exec(death_signal, os.getpid()),
-            **identity,  # type: ignore[arg-type]
+            **identity,  # type: ignore[call-overload]
         )
     finally:
         os.close(descriptor)

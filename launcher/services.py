@@ -54,13 +54,17 @@ class Stores:
 
     def attach(self) -> None:
         """Learn how to reach the servers that a running supervisor has started."""
-        if self.embedded_database:
-            self.postgres.passwords, _ = secrets_store.passwords(self.place)
-            record = self.place.run / "sockets"
-            found = dict(line.split("=", 1) for line in record.read_text(encoding="utf-8").splitlines())
-            self.postgres.sockets = Path(found["postgres"])
+        record = self.place.run / "sockets"
+        found = dict(line.split("=", 1) for line in record.read_text(encoding="utf-8").splitlines())
+        try:
+            if self.embedded_database:
+                self.postgres.passwords, _ = secrets_store.passwords(self.place)
+                self.postgres.sockets = Path(found["postgres"])
             if self.embedded_queue:
                 self.redis.socket = Path(found["redis"])
+        except KeyError as error:
+            how = "Set DATABASE_URL and REDIS_URL as they were set for the run."
+            raise LauncherError(f"What runs has no {error.args[0]} of its own.", how) from None
 
     def remember(self) -> None:
         """Write down where the servers answer, for `attach`."""

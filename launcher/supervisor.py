@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from launcher.errors import LauncherError, Stopped
 from launcher.installation import Installation, make_folders, public_url
 
 READY_SECONDS = 90.0
+COMMAND_SECONDS = 120.0
 # A service that dies at once again and again is not restarted for ever.
 RESTARTS, WINDOW = 5, 60.0
 
@@ -56,12 +58,7 @@ class Supervisor:
     def run(self) -> int:
         """Start, watch, stop. Raises LauncherError for what a person has to mend."""
         make_folders(self.place)
-        lock = locks.Lock(self.place.lock_file)
-        if not lock.acquire():
-            record = locks.holder(self.place.holder_file) or {}
-            raise LauncherError(
-                f"Gatehouse runs already: {record.get('url', 'starting')}.", "./gatehouse stop ends it."
-            )
+        lock = self._lock()
         try:
             with signals_end():
                 try:
@@ -75,6 +72,22 @@ class Supervisor:
             self.place.holder_file.unlink(missing_ok=True)
             lock.release()
         return 0
+
+    def _lock(self) -> locks.Lock:
+        """The lock of the data folder. A command that uses the servers for a moment is waited for."""
+        lock = locks.Lock(self.place.lock_file)
+        limit, said = time.monotonic() + COMMAND_SECONDS, False
+        while not lock.acquire(timeout=0.5):
+            if record := locks.holder(self.place.holder_file):
+                where = record.get("url") or "it is starting"
+                raise LauncherError(f"Gatehouse runs already: {where}.", "./gatehouse stop ends it.")
+            if time.monotonic() > limit:
+                raise LauncherError("Another command of this installation does not end.", "Wait for it, or end it.")
+            if not said:
+                self.console.say("  another command of this installation is under way; waiting for it")
+                said = True
+        (self.place.run / "sockets").unlink(missing_ok=True)
+        return lock
 
     def start(self) -> None:
         """Every step with its line."""
@@ -108,9 +121,7 @@ class Supervisor:
         self._seed()
         self.console.say()
         self.console.say(f"Gatehouse answers at {self.url}")
-        logins = services.manage(self.place, self.env, "demo", "logins").rstrip()
-        if logins:
-            self.console.say(logins)
+        self._logins()
         if not self.environ.get("GATEHOUSE_DETACHED"):
             self.console.say("Ctrl-C stops it.")
         self.ready()
@@ -147,23 +158,40 @@ class Supervisor:
                     raise LauncherError(
                         f"{name} did not start:\n{services.log_tail(self.place, name)}", "./gatehouse doctor"
                     )
-            try:
-                request = urllib.request.Request(f"http://127.0.0.1:{self.port}/readyz", headers={"Host": "localhost"})
-                with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 (loopback)
-                    if answer.status == 200:
-                        return
-            except urllib.error.HTTPError as error:
-                said = error.read(2000).decode("utf-8", "replace")
-            except OSError:
-                pass
+            good, answer = self._asked()
+            if good:
+                return
+            said = answer or said
             time.sleep(0.1)
         raise LauncherError(f"The portal does not become ready: {said}", "./gatehouse logs web")
 
+    def _asked(self) -> tuple[bool, str]:
+        """Whether the portal calls itself ready, and what it says when it does not."""
+        host = os.environ.get("GATEHOUSE_BIND", "")
+        address = "127.0.0.1" if host in ("", "0.0.0.0", "::", "[::]") else host  # noqa: S104 (compared, not bound)
+        request = urllib.request.Request(f"http://{address}:{self.port}/readyz", headers={"Host": "localhost"})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 (our own address)
+                return answer.status == 200, ""
+        except urllib.error.HTTPError as error:
+            return error.code == 404, error.read(2000).decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException):
+            return False, ""
+
     def _seed(self) -> None:
-        if self.empty or not upgrade.is_empty(self.place, self.env):
+        if self.empty or not upgrade.is_empty(self.place, self.stores, self.env):
             return
-        self.console.say("… demo: a minute of real work the first time")
-        services.manage(self.place, self.env, "demo", "seed", quiet=False)
+        self.console.say(f"{self.console.marks['busy']} demo: a minute of real work the first time")
+        try:
+            services.manage(self.place, self.env, "demo", "seed", quiet=False)
+        except LauncherError:
+            # The portal itself works; what the seed said stands above.
+            self.console.say(f"{self.console.marks['warned']} the demo could not be added; the portal has none")
+
+    def _logins(self) -> None:
+        with contextlib.suppress(LauncherError):
+            if text := services.manage(self.place, self.env, "demo", "logins").rstrip():
+                self.console.say(text)
 
     def watch(self) -> None:
         """Restart what dies, until a signal comes. The database first: nothing works without it."""

@@ -44,17 +44,18 @@ def static_digest(place: Installation) -> str:
 def prepare(place: Installation, console: Console, stores: services.Stores, env: dict[str, str]) -> None:
     """Migrate as the owner, make the keys, collect the static files: each only when something changed."""
     done = locks.read_json(place.state_file)
+    if stores.embedded_database and stores.postgres.fresh:
+        done = {key: value for key, value in done.items() if key == "static"}
     wanted = schema_digest(place)
     with console.step("schema") as step:
         if stores.embedded_database and not stores.postgres.fresh and done.get("schema") == wanted:
             step.skip("unchanged")
         else:
-            owner = env | stores.urls(powers="owner")
             if stores.embedded_database and not stores.postgres.fresh and done.get("schema"):
                 name = time.strftime("before-upgrade-%Y%m%dT%H%M%SZ.tar", time.gmtime())
-                backups.write(place, stores, place.backups / name)
+                backups.write(place, stores, env, place.backups / name)
                 step.note(f"backup in {place.backups / name}")
-            services.manage(place, owner, "prepare")
+            services.manage(place, env | stores.urls(powers="owner"), "prepare")
             done["schema"] = wanted
             locks.write_json(place.state_file, done)
     with console.step("keys") as step:
@@ -74,12 +75,13 @@ def prepare(place: Installation, console: Console, stores: services.Stores, env:
             locks.write_json(place.state_file, done)
 
 
-def is_empty(place: Installation, env: dict[str, str]) -> bool:
-    """Whether nobody has an account yet. Asked once: a portal that was used is never empty again."""
+def is_empty(place: Installation, stores: services.Stores, env: dict[str, str]) -> bool:
+    """Whether nobody has an account yet. A portal that was used is never empty again, so it is asked no more."""
     done = locks.read_json(place.state_file)
-    if done.get("used"):
+    if stores.embedded_database and done.get("used"):
         return False
-    empty = services.manage(place, env, "prepare", "--is-empty").strip() == "empty"
+    if services.manage(place, env, "prepare", "--is-empty").strip() == "empty":
+        return True
     done["used"] = "yes"
     locks.write_json(place.state_file, done)
-    return empty
+    return False

@@ -171,6 +171,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 # ------------------------------------------------------------------ security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "gatehouse_session"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -36,7 +36,7 @@ def view_of(document: dict[str, Any]) -> dict[str, Any]:
         "conditions": [row | {"open": row["state"] == "open"} for row in document["conditions"]],
         "evidence": [row | {"at": said(row["measured_at"])} for row in document["evidence"]],
         "facts": list(_facts(document)),
-        "metrics": [row | {"text": estimate(row)} for row in document["metrics"]],
+        "metrics": [row | {"text": estimate(row)} for row in sorted(document["metrics"], key=_overall_first)],
         "bias": [_group(row) for row in document["bias"]],
         "plot": _plot(document["bias"]),
         "summary": list(_summary(document, result)),
@@ -136,6 +136,10 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, ", ".join(map(str, value)) if isinstance(value, list | dict) else number(value)
 
 
+def _overall_first(row: dict[str, Any]) -> tuple[bool, str, str, str]:
+    return row["segment"] != "all", row["name"], row["split"], row["segment"]
+
+
 def _group(row: dict[str, Any]) -> dict[str, Any]:
     reference = row["group"] == row["reference"]
     span = "" if row["ratio_lower"] is None else f"{row['ratio_lower']:.2f} to {row['ratio_upper']:.2f}"
@@ -173,7 +177,8 @@ def _summary(document: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     found = Counter(str(row.get("verdict")) for row in rules)
     if rules:
         parts = [f"{counted(n)} {MARKS[key][2].lower()}" for key in MARKS if (n := found.get(key))]
-        yield f"{counted(len(rules)).capitalize()} rules were evaluated: {', '.join(parts)}."
+        head = "One rule was" if len(rules) == 1 else f"{counted(len(rules)).capitalize()} rules were"
+        yield f"{head} evaluated: {', '.join(parts)}."
     lowest = [
         row
         for row in document["bias"]
@@ -191,6 +196,8 @@ def _summary(document: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         yield f"Accuracy on the {accuracy[0]['split']} split is {estimate(accuracy[0])}."
     given = [row for row in document["approvals"] if row["choice"] in ("approve", "conditions")]
     who = ", ".join(f"{row['person']} ({row['role_label']})" for row in given)
-    yield f"{counted(len(given)).capitalize()} approvals were given{': ' + who if who else ''}."
-    due = [row for row in document["conditions"] if row["state"] == "open"]
-    yield f"{counted(len(due)).capitalize()} conditions are still open." if due else "No condition is open."
+    head = "One approval was" if len(given) == 1 else f"{counted(len(given)).capitalize()} approvals were"
+    yield f"{head} given: {who}." if given else "Nobody has approved."
+    due = sum(1 for row in document["conditions"] if row["state"] == "open")
+    head = "One condition is" if due == 1 else f"{counted(due).capitalize()} conditions are"
+    yield f"{head} still open." if due else "No condition is open."

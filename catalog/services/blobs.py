@@ -45,11 +45,22 @@ def store(
         found = digest.hexdigest()
         _compare(found, count, sha256=sha256, size=size, what=what)
         blob = Blob(sha256=found, size=count)
-        if not default_storage.exists(blob.path):
-            spool.seek(0)
-            default_storage.save(blob.path, File(spool, name=found))
+        spool.seek(0)
+        _keep(blob, spool)
     Blob.objects.bulk_create([blob], ignore_conflicts=True)
     return blob
+
+
+def _keep(blob: Blob, stream: IO[bytes]) -> None:
+    if default_storage.exists(blob.path):
+        if default_storage.size(blob.path) == blob.size:
+            return
+        # A crash cut an earlier write off: the whole file takes its place.
+        default_storage.delete(blob.path)
+    saved = default_storage.save(blob.path, File(stream, name=blob.sha256))
+    if saved != blob.path:
+        # Another request stored the same bytes meanwhile, and the storage gave this copy another name.
+        default_storage.delete(saved)
 
 
 def _compare(found: str, count: int, *, sha256: str | None, size: int | None, what: str) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from catalog import selectors
 from catalog.choices import CARD_SECTIONS
 from catalog.models import CardRevision, CardSection, ModelVersion
-from catalog.services.models import validated
+from catalog.services.rows import validated
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import Conflict, InvalidInput

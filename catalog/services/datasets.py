@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from catalog.models import Dataset, DatasetSnapshot
-from catalog.services.models import validated
+from catalog.services.rows import insert
 from portal.access import Permission, require
 from portal.accounts.models import Team, User
 from portal.errors import InvalidInput
@@ -19,8 +19,7 @@ def register_dataset(*, actor: User, team: Team, is_demo: bool = False, **fields
     """Make a dataset known. Fields: name, title, description."""
     require(actor, Permission.CATALOG_DATASET_CREATE, team)
     row = Dataset(team=team, is_demo=is_demo, **fields)
-    validated(row)
-    row.save()
+    insert(row)
     record(actor=actor, event="catalog:dataset:registered", subject=row, body={"name": row.name, "team": team.slug})
     return row
 
@@ -41,8 +40,7 @@ def add_snapshot(dataset: Dataset, *, actor: User, **fields: Any) -> DatasetSnap
             how='Send [{"name": "age", "type": "int64"}, …].',
         )
     row = DatasetSnapshot(dataset=dataset, created_by=actor, **fields)
-    validated(row)
-    row.save()
+    insert(row)
     record(
         actor=actor,
         event="catalog:snapshot:added",

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from catalog.models import Deployment, Endpoint, ModelVersion
-from catalog.services.models import validated
+from catalog.services.rows import insert
 from portal.access import Permission, require
 from portal.accounts.models import Team, User
 from portal.errors import Conflict, InvalidInput
@@ -28,8 +28,7 @@ def register_endpoint(*, actor: User, team: Team, is_demo: bool = False, **field
             how="Name them, such as eu-central-1.",
         )
     row = Endpoint(team=team, is_demo=is_demo, **fields)
-    validated(row)
-    row.save()
+    insert(row)
     record(
         actor=actor,
         event="catalog:endpoint:registered",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog.choices import EvidenceKind
 from catalog.models import BiasMeasure, Blob, Evidence, Metric, ModelVersion
-from catalog.services.models import validated
+from catalog.services.rows import insert, validated
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import InvalidInput
@@ -49,34 +49,65 @@ def record_metrics(
         at=measured_at,
         content=metrics,
     )
-    rows = [_metric(evidence, index, item) for index, item in enumerate(metrics)]
-    Metric.objects.bulk_create(rows)
+    _add_metrics(evidence, metrics)
     _record(evidence, actor=actor)
     return evidence
 
 
+def _add_metrics(evidence: Evidence, metrics: Sequence[dict[str, Any]]) -> None:
+    rows = [_metric(evidence, index, item) for index, item in enumerate(metrics)]
+    seen: dict[tuple[str, str, str], int] = {}
+    for index, row in enumerate(rows):
+        first = seen.setdefault((row.name, row.split, row.segment), index)
+        if first != index:
+            raise InvalidInput(
+                f"metrics[{index}] repeats metrics[{first}]: {row.name} on {row.split}, {row.segment}.",
+                code="metric-twice",
+                field=f"metrics[{index}]",
+                how="One number per name, split and segment.",
+            )
+    Metric.objects.bulk_create(rows)
+
+
 def _metric(evidence: Evidence, index: int, item: dict[str, Any]) -> Metric:
+    field = f"metrics[{index}]"
+    unknown = set(item) - {"name", "value", "split", "segment", "lower", "upper", "n"}
+    if unknown:
+        raise InvalidInput(
+            f"{field} has unknown fields: {', '.join(sorted(unknown))}.",
+            code="unknown-field",
+            field=field,
+            how="Known: name, value, split, segment, lower, upper, n.",
+        )
     for name in ("value", "lower", "upper"):
         number = item.get(name)
         if number is None and name != "value":
             continue
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise InvalidInput(
-                f"metrics[{index}].{name} is not a finite number.",
+                f"{field}.{name} is not a finite number.",
                 code="not-a-number",
-                field=f"metrics[{index}].{name}",
+                field=f"{field}.{name}",
                 how="Leave out what is not known; NaN and infinity are not facts.",
             )
-    unknown = set(item) - {"name", "value", "split", "segment", "lower", "upper", "n"}
-    if unknown:
+    if not item.get("name"):
         raise InvalidInput(
-            f"metrics[{index}] has unknown fields: {', '.join(sorted(unknown))}.",
-            code="unknown-field",
-            field=f"metrics[{index}]",
-            how="Known: name, value, split, segment, lower, upper, n.",
+            f"{field} has no name.", code="name-missing", field=f"{field}.name", how="Name it, such as accuracy."
+        )
+    lower, upper = item.get("lower"), item.get("upper")
+    if lower is not None and upper is not None and not lower <= item["value"] <= upper:
+        raise InvalidInput(
+            f"{field}: the value does not lie within its interval.",
+            code="interval-wrong",
+            field=f"{field}.lower",
+            how="lower ≤ value ≤ upper.",
         )
     row = Metric(evidence=evidence, version=evidence.version, **item)
-    validated(row)
+    try:
+        validated(row, exclude=("evidence", "version"))
+    except InvalidInput as error:
+        error.field = f"{field}.{error.field}" if error.field else field
+        raise
     return row
 
 
@@ -93,13 +124,14 @@ def record_bias(
     measured_at: datetime | None = None,
 ) -> Evidence:
     """Record the result of a bias test: one row per group (see BiasMeasure), and its overall metrics."""
-    require(actor, Permission.CATALOG_FACT_RECORD, version.model.team_id)
+    # Its numbers are computed here, not claimed: who may run the test may record its result.
+    require(actor, Permission.AUDITS_TEST_RUN_CREATE, version.model.team_id)
     content = {"bias": list(measures), "metrics": list(metrics)}
     evidence = _evidence(
         version, actor=actor, kind=EvidenceKind.BIAS, title=title, tool=tool, blob=blob, at=measured_at, content=content
     )
     BiasMeasure.objects.bulk_create([BiasMeasure(evidence=evidence, version=version, **row) for row in measures])
-    Metric.objects.bulk_create([_metric(evidence, index, item) for index, item in enumerate(metrics)])
+    _add_metrics(evidence, metrics)
     _record(evidence, actor=actor)
     return evidence
 
@@ -134,8 +166,7 @@ def _evidence(
         recorded_by=actor,
         measured_at=at or now,
     )
-    validated(row, exclude=("blob",))
-    row.save()
+    insert(row, exclude=("blob",))
     return row
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from catalog.models import Artifact, Blob, DatasetSnapshot, ModelVersion, RegisteredModel, TrainingRun, VersionDataset
 from catalog.services import blobs
-from catalog.services.models import validated
+from catalog.services.rows import insert, validated
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import Conflict, InvalidInput
@@ -79,8 +79,7 @@ def register_version(
         digest=version_digest(model.name, version, artifacts),
         created_by=actor,
     )
-    validated(row)
-    row.save()
+    insert(row)
     files = [Artifact(version=row, name=a.name, sha256=a.sha256, size=a.size, format=a.format) for a in artifacts]
     for file in files:
         validated(file)
@@ -121,8 +120,7 @@ def _register_run(model: RegisteredModel, *, actor: User, run: DeclaredRun) -> T
                 how="A run is immutable: use its own job id.",
             )
         return found
-    validated(row)
-    row.save()
+    insert(row)
     record(
         actor=actor,
         event="catalog:training_run:registered",

@@ -12,9 +12,7 @@ from governance.models import Approval, Condition, Decision, Policy, PolicyVersi
 
 class GateCheckIn(serializers.Serializer):
     endpoint = serializers.CharField(max_length=80, help_text="Name of the endpoint the version is to answer at.")
-    dryRun = serializers.BooleanField(
-        default=False, help_text="Evaluate what is known now and store nothing."
-    )
+    dryRun = serializers.BooleanField(default=False, help_text="Evaluate what is known now and store nothing.")
 
 
 class RuleOut(serializers.Serializer):

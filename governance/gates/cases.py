@@ -50,9 +50,9 @@ def publish_problems(policy: Policy) -> list[PolicyError]:
         for one in outcomes
         if one.problem
     ]
-    had = {verdict for one in outcomes for verdict in one.got.values()}
+    expected = {verdict for one in outcomes if not one.problem for verdict in one.case.expect.values()}
     for verdict in ("pass", "fail", "unknown"):
-        if verdict not in had:
-            how = f"Add a test in which a rule ends as {verdict}."
+        if verdict not in expected:
+            how = f"Add a test that expects a rule, or the policy, to end as {verdict}."
             found.append(problem(f"No test shows a verdict of {verdict}.", len(lines), how))
     return found

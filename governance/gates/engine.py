@@ -13,11 +13,13 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
 from governance.gates import descriptors
+from governance.gates.checked import Checked, TooDeep, decode
 from governance.gates.shapes import Message
 
 ENGINE = f"cel-expr-python {version('cel-expr-python')} / gatehouse-gates 1"
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _MISSING_KEY = re.compile(r'Key not found in map : "([^"]*)"')
+TOO_DEEP = "The expression is nested too deeply."
 _MAP = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 
 
@@ -48,17 +50,22 @@ class Checker:
         """Make `variables.NAME` known with the type that its expression has."""
         self._variables[f"variables.{name}"] = kind
 
-    def check(self, text: str) -> Any:
-        """The expression's type. Raises ExpressionError."""
+    def check(self, text: str) -> tuple[Any, Checked]:
+        """The expression's type and its checked tree. Raises ExpressionError."""
         env = cel.NewEnv(descriptor_pool=self._pool, variables=self._variables, extensions=_extensions())
         try:
-            return env.compile(text).return_type()
+            found = env.compile(text)
+            return found.return_type(), decode(found.serialize())
         except RuntimeError as error:
             raise _refused(str(error)) from error
+        except TooDeep as error:
+            raise ExpressionError(TOO_DEEP, 1, 1) from error
 
 
 def _refused(said: str) -> ExpressionError:
     match = _PLACE.search(said)
+    if "recursion" in said:
+        return ExpressionError(TOO_DEEP, 1, 1)
     if match is None:
         return ExpressionError(said.split("\n", 1)[0][:300], 1, 1)
     return ExpressionError(match.group(3).strip()[:300], int(match.group(1)), int(match.group(2)))

@@ -10,16 +10,20 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from governance.gates import engine
 from governance.gates.facts import Facts, canonical_bytes
+from governance.gates.ordered import ordered
 from governance.gates.policy import Policy, Rule
+from governance.gates.reads import VARIABLES, direct_lists
 from governance.gates.schema import FACTS, FACTS_SCHEMA
+from governance.gates.shapes import Message
 
 DECISION_SCHEMA = "gatehouse.decision/1"
 ORDER = ("unknown", "fail", "ask", "pass")
-MAX_SHOWN = 40
+MAX_SHOWN = 200
 MAX_MESSAGE = 600
 _SELECTORS = {
     "riskTier": ("model", "risk_tier"),
@@ -105,6 +109,7 @@ def evaluate(
     advisory ones are reported and do not count.
     """
     given, moment = params or {}, str(facts.get("evaluated_at", ""))
+    sorted_facts = ordered(facts)
     results: list[PolicyResult] = []
     rules: list[RuleResult] = []
     used: dict[str, dict[str, Any]] = {}
@@ -113,8 +118,8 @@ def evaluate(
         if mode == "off":
             continue
         used[policy.name] = policy.values(given.get(policy.name))
-        applies = _applies(policy, facts)
-        found = list(_rules(policy, facts, used[policy.name], mode, applies))
+        applies = _applies(policy, sorted_facts)
+        found = list(_rules(policy, sorted_facts, used[policy.name], mode, applies))
         rules += found
         verdict = worst([rule.verdict for rule in found])
         approvals = policy.approvals if applies is True and mode == "block" else ()
@@ -125,20 +130,21 @@ def evaluate(
 
 def _applies(policy: Policy, facts: Mapping[str, Any]) -> bool | str:
     """True, False, or the path of a fact that is needed to say and is not known."""
+    missing = ""
     for selector, wanted in policy.applies_to.items():
         group, name = _SELECTORS[selector]
         value = facts.get(group, {}).get(name)
         if value is None:
-            return f"{group}.{name}"
-        if value not in wanted:
+            missing = missing or f"{group}.{name}"
+        elif value not in wanted:
             return False
-    return True
+    return missing or True
 
 
 def _rules(
-    policy: Policy, facts: Facts, params: Mapping[str, Any], mode: str, applies: bool | str
+    policy: Policy, facts: Mapping[str, Any], params: Mapping[str, Any], mode: str, applies: bool | str
 ) -> Iterator[RuleResult]:
-    data: dict[str, Any] = {"facts": dict(facts), "params": dict(params), "variables": {}}
+    data: dict[str, Any] = {"facts": facts, "params": dict(params), "variables": {}}
     broken: dict[str, engine.Value] = {}
     if applies is True:
         for name, text in policy.variables:
@@ -169,47 +175,45 @@ def _judge(
         empty = [] if rule.empty_passes else _empty(policy, rule, data)
         if not empty:
             return "pass", rule.title, "", ()
-        return "unknown", f"Nothing was measured: {', '.join(empty)} is empty.", "", tuple(empty)
+        return "unknown", f"Nothing to judge: no row of {', '.join(empty)} counts here.", "", tuple(empty)
     if held.value is not False:
-        return _unknown(policy, rule, data, held, broken)
+        return _unknown(rule, data, held, broken)
     if rule.otherwise is not None:
         softer = engine.evaluate(rule.otherwise.when, data)
         if softer.value is True:
             text = rule.otherwise.message or rule.message
             return "ask", _message(text, rule, data), rule.otherwise.role, ()
         if softer.value is not False:
-            return _unknown(policy, rule, data, softer, broken)
+            return _unknown(rule, data, softer, broken)
     return "fail", _message(rule.message, rule, data), "", ()
 
 
 def _unknown(
-    policy: Policy, rule: Rule, data: Mapping[str, Any], value: engine.Value, broken: Mapping[str, engine.Value]
+    rule: Rule, data: Mapping[str, Any], value: engine.Value, broken: Mapping[str, engine.Value]
 ) -> tuple[str, str, str, tuple[str, ...]]:
-    cause = broken.get(value.missing, value)
-    known = set(rule.reads.paths)
-    for name in rule.reads.variables:
-        base = policy.variable_lists.get(name)
-        known |= {base} if base else set()
-    missing = (
-        sorted(path for path in known if path.split(".")[-1].rstrip("[]") == cause.missing) if cause.missing else []
-    )
-    absent = [path for path in missing if not _is_known(path, data["facts"])] or missing
+    cause, left = value, dict(broken)
+    while cause.missing in left:
+        # A variable is absent because something that it reads is.
+        cause = left.pop(cause.missing)
+    if not cause.missing:
+        return "unknown", f"The rule has no answer: {cause.error or 'it gave neither true nor false'}.", "", ()
+    named = sorted(path for path in rule.reads.paths if cause.missing in path.replace("[]", "").split("."))
+    absent = [path for path in named if not _is_known(path, data["facts"])]
     if absent:
         return "unknown", f"Not known: {', '.join(absent)}.", "", tuple(absent)
-    if cause.missing:
-        return "unknown", f"Not known: {cause.missing}.", "", (cause.missing,)
-    return "unknown", f"The rule has no answer: {cause.error or 'it gave neither true nor false'}.", "", ()
+    return "unknown", f"The rule has no answer: it looks for {cause.missing!r}, which is not there.", "", ()
 
 
 def _empty(policy: Policy, rule: Rule, data: Mapping[str, Any]) -> list[str]:
-    """The lists that the rule passed over although they hold nothing."""
-    found = []
-    for path in sorted(rule.reads.lists):
-        group, _, name = path.partition(".")
-        value = data["variables"].get(name) if group == "variables" else _at(data["facts"], path)
-        if value == []:
-            found.append(policy.variable_lists.get(name, path) or path if group == "variables" else path)
-    return sorted(set(found))
+    """The lists of facts that the rule passed over although they, or the rows picked from them, are none."""
+    found = set[str]()
+    for path in rule.reads.lists:
+        if not path.startswith(VARIABLES):
+            found |= {path} if [] in _values(path, data["facts"]) else set()
+        elif data["variables"].get(path.removeprefix(VARIABLES)) == []:
+            picked_from = direct_lists(policy.variable_reads[path.removeprefix(VARIABLES)].lists)
+            found |= set(picked_from) or {path}
+    return sorted(found)
 
 
 def _message(text: str, rule: Rule, data: Mapping[str, Any]) -> str:
@@ -227,39 +231,48 @@ def _at(facts: Mapping[str, Any], path: str) -> Any:
     return current
 
 
-def _is_known(path: str, facts: Mapping[str, Any]) -> bool:
+def _values(path: str, facts: Mapping[str, Any]) -> list[Any]:
+    """What stands at the path, of every row where it names a list such as `datasets[].purposes`; None if absent."""
     head, marker, tail = path.partition("[].")
     value = _at(facts, head)
     if not marker:
-        return value is not None
-    return isinstance(value, list) and all(_at(row, tail) is not None for row in value)
+        return [value]
+    return [found for row in value for found in _values(tail, row)] if isinstance(value, list) else [None]
+
+
+def _is_known(path: str, facts: Mapping[str, Any]) -> bool:
+    return None not in _values(path, facts)
 
 
 def _shown(rule: Rule, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The facts that the rule read, scalars first, rows of lists by their key; at most MAX_SHOWN."""
-    count = 0
-    lists: dict[str, list[str]] = {}
-    for path in sorted(rule.reads.paths):
-        head, marker, tail = path.partition("[].")
-        if marker:
-            lists.setdefault(head, []).append(tail)
-            continue
-        value = _at(facts, path)
-        if isinstance(value, str | int | float | bool) or (isinstance(value, list) and not _is_rows(value)):
-            count += 1
-            yield {"path": path, "value": value}
-    for head, names in sorted(lists.items()):
-        field = FACTS.field(head)
-        keys = field.message.key if field is not None and field.message is not None else ()
-        rows = _at(facts, head) or []
-        for row in sorted(rows, key=lambda one: [str(one.get(name, "")) for name in keys]):
-            label = ", ".join(f"{name}={row.get(name)}" for name in keys)
-            for name in sorted(set(names) - set(keys)):
-                if count >= MAX_SHOWN or _at(row, name) is None:
-                    continue
-                count += 1
-                shown = {"path": f"{head}[{label}].{name}", "value": _at(row, name)}
-                yield shown | ({"evidence": row["evidence"]} if "evidence" in row else {})
+    """The facts that the rule read, in order of path and rows by their key; at most MAX_SHOWN."""
+    found = (one for path in sorted(rule.reads.paths) for one in _read(path, facts, FACTS, ""))
+    return islice(found, MAX_SHOWN)
+
+
+def _read(path: str, facts: Mapping[str, Any], message: Message, prefix: str) -> Iterator[dict[str, Any]]:
+    """{path, value, evidence?} at the path; a row is named by its key, as in bias[attribute=sex, group=F].ratio."""
+    head, marker, tail = path.partition("[].")
+    value = _at(facts, head)
+    if not marker:
+        if value is not None and not (isinstance(value, list) and _is_rows(value)):
+            shown = {"path": prefix + head, "value": value}
+            yield shown | ({"evidence": facts["evidence"]} if "evidence" in facts and head != "evidence" else {})
+        return
+    section = _section(message, head)
+    for row in value or []:
+        label = ", ".join(f"{name}={row.get(name, '?')}" for name in section.key)
+        if tail not in section.key:
+            yield from _read(tail, row, section, f"{prefix}{head}[{label}].")
+
+
+def _section(message: Message, path: str) -> Message:
+    for name in path.split("."):
+        field = message.field(name)
+        if field is None or field.message is None:
+            raise AssertionError(f"{path} is no section of the facts")
+        message = field.message
+    return message
 
 
 def _is_rows(value: list[Any]) -> bool:

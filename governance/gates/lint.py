@@ -1,21 +1,52 @@
-"""What an expression may not hold, with how to write it instead (see docs/policies.md)."""
+"""What an expression may not hold, with how to write it instead (see docs/policies.md).
+
+Judged on the checked tree, where no spelling, comment or string can hide anything. Only an expression that does
+not compile is searched as text, to say more helpfully what is wrong with it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from governance.gates.checked import Checked, children, is_filter, kind_of, walk
 
 _STRING = re.compile(r"""[rR]?("([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')""")
-_RANGE = re.compile(r"\.(all|exists|exists_one|map)\s*\(")
+# Functions that may take a whole section or row, or a list of them: they look at none of its facts.
+_TAKES_SECTIONS = {"size", "_+_", "_?_:_"}
+_OPTIONALS = {"_?._", "_[?_]", "orValue", "or", "hasValue", "optFlatMap", "optMap"}
+_GUARD = "Leave the guard out: what is unknown blocks. Or say on the rule why it may pass: unknownPasses: reason."
+
+DYN = ("dyn() switches the type checker off.", "Name the fact itself; the checker knows its type.")
+TYPE = ("type() asks about types, not facts.", "Compare the fact with a value.")
+LITERAL = ("Message literals are not facts.", "Read the fact from `facts`.")
+MAP_ORDER = ("The order of a map literal changes from run to run.", "Use a list, such as ['a', 'b'].")
+BY_NUMBER = (
+    "An element by number depends on the order of the list.",
+    "Use exists(x, …) or all(x, …) with a condition on its key.",
+)
+IN_PLACE = (
+    "A filter is used in place, where empty passes unseen.",
+    "Name it under `variables:` and use variables.NAME.all(…), so that an empty list is noticed.",
+)
+WHOLE = (
+    "A whole section or row is compared or printed, so a fact left out of it changes the answer unseen.",
+    "Name the fact in it that counts.",
+)
+HIDES = ("The variable of a loop hides facts, params or variables.", "Use another word, such as row.")
+HAS = ("has() lets the unknown through.", _GUARD)
+OPTIONAL = ("Optional access lets the unknown through.", _GUARD)
+OR_VALUE = ("orValue() puts a value where none is known.", _GUARD)
+NULL = ("A comparison with null lets the unknown through.", _GUARD)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One forbidden thing: place (line and column from 1), what, how to write it instead."""
+    """One forbidden thing: its place (code points from 0 in the expression), what, how to write it instead."""
 
-    line: int
-    column: int
+    offset: int
     message: str
     how: str
     # Whether a rule that says `unknownPasses: reason` may hold it.
@@ -24,64 +55,90 @@ class Finding:
     deciding: bool = False
 
 
-_ALWAYS = (
-    (r"\bdyn\s*\(", "dyn() switches the type checker off.", "Name the fact itself; the checker knows its type."),
-    (r"\btype\s*\(", "type() asks about types, not facts.", "Compare the fact with a value."),
-    (r"\b[A-Za-z_][\w.]*\s*\{", "Message literals are not facts.", "Read the fact from `facts`."),
-    (
-        r"\}\s*\.\s*(map|all|exists|exists_one|filter)\s*\(",
-        "The order of a map literal changes from run to run.",
-        "Use a list, such as ['a', 'b'].",
-    ),
-    (
-        r"[\w\])]\s*\[\s*-?[0-9]+\s*\]",
-        "An element by number depends on the order of the list.",
-        "Use exists(x, …) or all(x, …) with a condition on its key.",
-    ),
+def lint(checked: Checked, text: str) -> list[Finding]:
+    """Everything forbidden in the expression `text`, in the order of the text."""
+    found = [
+        Finding(_start(checked, at, text), *what, by_reason=by_reason, deciding=deciding)
+        for node in walk(checked.root)
+        for at, what, by_reason, deciding in _findings(checked, node)
+    ]
+    return sorted(found, key=lambda one: one.offset)
+
+
+_Found = tuple[Any, tuple[str, str], bool, bool]
+
+
+def _findings(checked: Checked, node: Any) -> Iterator[_Found]:
+    """(where, what, by_reason, deciding) of each thing that is wrong with the node itself."""
+    kind = kind_of(node)
+    if kind == "select_expr" and node.select_expr.test_only:
+        yield node, HAS, True, True
+    elif kind == "struct_expr" and node.struct_expr.message_name:
+        yield node, LITERAL, False, False
+    elif kind == "comprehension_expr":
+        source = node.comprehension_expr.iter_range
+        if node.comprehension_expr.iter_var in ("facts", "params", "variables"):
+            yield node, HIDES, False, False
+        if checked.is_map(source):
+            yield node, MAP_ORDER, False, False
+        for below in walk(source):
+            if is_filter(below):
+                yield below, IN_PLACE, False, True
+    elif kind == "call_expr":
+        for what, by_reason in _call(checked, node):
+            yield node, what, by_reason, by_reason
+    if kind in ("list_expr", "struct_expr") and any(checked.is_section(child) for child in children(node)):
+        yield node, WHOLE, False, False
+
+
+def _call(checked: Checked, node: Any) -> Iterator[tuple[tuple[str, str], bool]]:
+    call = node.call_expr
+    operands = list(children(node))
+    if call.function == "dyn":
+        yield DYN, False
+    elif call.function == "type":
+        yield TYPE, False
+    elif call.function == "_[_]" and not checked.is_map(operands[0]):
+        yield BY_NUMBER, False
+    elif call.function in _OPTIONALS or call.function.startswith("optional"):
+        yield OPTIONAL, True
+    elif call.function in ("_==_", "_!=_", "@in") and any(_is_null(one) for one in operands):
+        yield NULL, True
+    elif call.function not in _TAKES_SECTIONS and any(checked.is_section(one) for one in operands):
+        yield WHOLE, False
+
+
+def _is_null(expr: Any) -> bool:
+    return kind_of(expr) == "const_expr" and bool(expr.const_expr.HasField("null_value"))
+
+
+def _start(checked: Checked, node: Any, text: str) -> int:
+    """Where the node begins to be wrong: an operator itself, or the name before the bracket of a call."""
+    offset = checked.offsets.get(node.id, 0)
+    if text[offset : offset + 1] == "(":
+        while offset > 0 and (text[offset - 1].isalnum() or text[offset - 1] == "_"):
+            offset -= 1
+    return offset
+
+
+_TEXTS = (
+    (r"\bdyn\s*\(", DYN, False),
+    (r"\btype\s*\(", TYPE, False),
+    (r"\.\s*\?|\[\s*\?", OPTIONAL, True),
+    (r"\.\s*orValue\s*\(|\.\s*or\s*\(", OR_VALUE, True),
+    (r"\boptional\s*\.", OPTIONAL, True),
+    (r"[!=]=\s*null\b|\bnull\s*[!=]=", NULL, True),
+    (r"\bhas\s*\(", HAS, True),
 )
-_REASON = (
-    (r"\bhas\s*\(", "has() lets the unknown through."),
-    (r"\.\s*\?|\[\s*\?", "Optional access lets the unknown through."),
-    (r"\.\s*orValue\s*\(|\.\s*or\s*\(", "orValue() puts a value where none is known."),
-    (r"\boptional\s*\.", "Optionals let the unknown through."),
-    (r"[!=]=\s*null\b|\bnull\s*[!=]=", "A comparison with null lets the unknown through."),
-)
 
 
-def blank_strings(text: str) -> str:
-    """The expression with the inside of its strings and comments blanked, places unchanged."""
-    out = _STRING.sub(lambda m: m.group(0)[0] + " " * (len(m.group(0)) - 2) + m.group(0)[-1], text)
-    return re.sub(r"//[^\n]*", lambda m: " " * len(m.group(0)), out)
-
-
-def lint(text: str) -> Iterator[Finding]:
-    """Everything forbidden in the expression, in no special order."""
-    code = blank_strings(text)
-    for pattern, message, how in _ALWAYS:
-        for match in re.finditer(pattern, code):
-            yield _finding(code, match.start(), message, how, False)
-    for pattern, message in _REASON:
-        how = "Leave the guard out: what is unknown blocks. Or say on the rule why it may pass: unknownPasses: reason."
-        for match in re.finditer(pattern, code):
-            yield _finding(code, match.start(), message, how, True)
-    for match in re.finditer(r"\.filter\s*\(", code):
-        end = _closing(code, match.end() - 1)
-        if end is not None and _RANGE.match(code[end + 1 :].lstrip()):
-            how = "Name it under `variables:` and use variables.NAME.all(…), so that an empty list is noticed."
-            text_of = "A filter is used in place, where empty passes unseen."
-            yield _finding(code, match.start(), text_of, how, False, deciding=True)
-
-
-def _closing(code: str, start: int) -> int | None:
-    depth = 0
-    for place in range(start, len(code)):
-        depth += {"(": 1, ")": -1}.get(code[place], 0)
-        if depth == 0:
-            return place
-    return None
-
-
-def _finding(code: str, place: int, message: str, how: str, by_reason: bool, *, deciding: bool = False) -> Finding:
-    before = code[:place]
-    line = before.count("\n") + 1
-    return Finding(line, place - (before.rfind("\n") + 1) + 1, message, how, by_reason, deciding)
+def hints(text: str) -> list[Finding]:
+    """The same, guessed from the text of an expression that does not compile."""
+    code = _STRING.sub(lambda m: m.group(0)[0] + " " * (len(m.group(0)) - 2) + m.group(0)[-1], text)
+    code = re.sub(r"//[^\n]*", lambda m: " " * len(m.group(0)), code)
+    found = [
+        Finding(match.start(), *what, by_reason=by_reason)
+        for pattern, what, by_reason in _TEXTS
+        for match in re.finditer(pattern, code)
+    ]
+    return sorted(found, key=lambda one: one.offset)

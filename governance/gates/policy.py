@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from governance.gates import engine, lint, reads
+from governance.gates import engine, lint
+from governance.gates.checked import Checked
 from governance.gates.errors import FactsError, GateError, PolicyError
 from governance.gates.facts import canonical_bytes, read_facts
+from governance.gates.reads import Reads, reads_of
 from governance.gates.shapes import Field, Message
 from governance.gates.yaml_source import Node, Source, read
 
@@ -56,7 +58,7 @@ class Rule:
     controls: tuple[str, ...]
     unknown_passes: str
     empty_passes: str
-    reads: reads.Reads
+    reads: Reads
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,12 @@ class Policy:
     rules: tuple[Rule, ...]
     approvals: tuple[str, ...]
     tests: tuple[Case, ...]
-    variable_lists: Mapping[str, str] = field(default_factory=dict)
+    variable_reads: Mapping[str, Reads] = field(default_factory=dict)
 
     def mode_at(self, moment: str) -> str:
-        """The enforcement in force at an ISO time: "block" counts only from its date on."""
-        if self.enforcement == "block" and self.from_date is not None and moment[:10] < self.from_date.isoformat():
+        """The enforcement in force at an ISO time: "block" counts only from its date on. Without a time it blocks."""
+        start = self.from_date.isoformat() if self.from_date is not None else ""
+        if self.enforcement == "block" and moment and moment[:10] < start:
             return "advisory"
         return self.enforcement
 
@@ -145,8 +148,8 @@ class _Loader:
         self._role(meta["owner"])
         params = self._params(top.get("params"))
         self.checker = engine.Checker(Message("Params", tuple(_as_field(param) for param in params.values())))
-        variables, bases = self._variables(top.get("variables"))
-        rules = self._rules(top["rules"], bases)
+        variables, known = self._variables(top.get("variables"))
+        rules = self._rules(top["rules"], known)
         mode, start = self._enforcement(top.get("enforcement"))
         canonical = canonical_bytes(self._digestible(self.root.plain()))
         return Policy(
@@ -163,7 +166,7 @@ class _Loader:
             rules=rules,
             approvals=self._approvals(top.get("approvals")),
             tests=self._tests(top.get("tests"), [rule.id for rule in rules]),
-            variable_lists=bases,
+            variable_reads=known,
         )
 
     @staticmethod
@@ -216,7 +219,8 @@ class _Loader:
         found: dict[str, Param] = {}
         for name, value in (self._map(node, "params", optional=tuple(node.value)) if node else {}).items():
             if not _PARAM.fullmatch(name):
-                raise self.source.at(value, f"{name!r} is no parameter name.", how="Use lower-case letters, digits, _.")
+                how = "Use lower-case letters, digits, _."
+                raise self.source.error(f"{name!r} is no parameter name.", value.key_line, value.key_column, how=how)
             parts = self._map(value, f"Parameter {name!r}", required=("type", "default"), optional=("description",))
             kind = parts["type"].value
             if kind not in PARAM_TYPES:
@@ -228,34 +232,33 @@ class _Loader:
                 raise self.source.at(parts["default"], error.message, how=error.how) from error
         return found
 
-    def _variables(self, node: Node | None) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    def _variables(self, node: Node | None) -> tuple[tuple[tuple[str, str], ...], dict[str, Reads]]:
         found: list[tuple[str, str]] = []
-        bases: dict[str, str] = {}
+        known: dict[str, Reads] = {}
         for item in self._list(node, "variables") if node else []:
             parts = self._map(item, "A variable", required=("name", "expression"))
             name = self._text(parts["name"], "The variable's name")
             if not _PARAM.fullmatch(name) or name in dict(found):
                 raise self.source.at(parts["name"], f"{name!r} is no new variable name.", how="Use another word.")
-            text, kind = self._expression(parts["expression"], reason="")
+            text, kind, checked = self._expression(parts["expression"], reason="")
             self.checker.declare(name, kind)
-            if kind.name().startswith("LIST"):
-                bases[name] = reads.list_of(text, bases)
+            known[name] = reads_of(checked, known)
             found.append((name, text))
-        return tuple(found), bases
+        return tuple(found), known
 
-    def _rules(self, node: Node, bases: dict[str, str]) -> tuple[Rule, ...]:
+    def _rules(self, node: Node, known: dict[str, Reads]) -> tuple[Rule, ...]:
         items = self._list(node, "rules")
         if not 1 <= len(items) <= MAX_RULES:
             raise self.source.at(node, f"A policy has 1 to {MAX_RULES} rules.", how="Split it, or add one.")
         found: list[Rule] = []
         for item in items:
-            rule = self._rule(item, bases)
-            if rule.id in {known.id for known in found}:
+            rule = self._rule(item, known)
+            if rule.id in {other.id for other in found}:
                 raise self.source.at(item, f"Two rules are called {rule.id!r}.", how="Give each its own id.")
             found.append(rule)
         return tuple(found)
 
-    def _rule(self, node: Node, bases: dict[str, str]) -> Rule:
+    def _rule(self, node: Node, known: dict[str, Reads]) -> Rule:
         parts = self._map(
             node,
             "A rule",
@@ -269,15 +272,19 @@ class _Loader:
             key: self._text(parts[key], key, empty=False) if key in parts else ""
             for key in ("unknownPasses", "emptyPasses")
         }
-        require = self._typed_expression(parts["require"], "BOOL", "require", reason=reasons["unknownPasses"])
-        message = self._typed_expression(parts["message"], "STRING", "message", reason="")
-        otherwise = self._otherwise(parts.get("otherwise"), reasons["unknownPasses"])
+        why = reasons["unknownPasses"]
+        require, checked = self._typed_expression(parts["require"], "BOOL", "require", reason=why)
+        read = reads_of(checked, known)
+        message, _ = self._typed_expression(parts["message"], "STRING", "message", reason="")
+        otherwise = None
+        if "otherwise" in parts:
+            otherwise, checked = self._otherwise(parts["otherwise"], why)
+            read |= reads_of(checked, known)
         title = (
             self._text(parts["title"], "title", empty=False)
             if "title" in parts
             else name.replace("-", " ").capitalize()
         )
-        whole = require + (f"\n{otherwise.when}" if otherwise else "")
         return Rule(
             id=name,
             title=title,
@@ -290,36 +297,45 @@ class _Loader:
             ),
             unknown_passes=reasons["unknownPasses"],
             empty_passes=reasons["emptyPasses"],
-            reads=reads.reads_of(whole, base=bases),
+            reads=read,
         )
 
-    def _otherwise(self, node: Node | None, reason: str) -> Otherwise | None:
-        if node is None:
-            return None
+    def _otherwise(self, node: Node, reason: str) -> tuple[Otherwise, Checked]:
         parts = self._map(node, "otherwise", required=("when", "verdict", "role"), optional=("message",))
         if parts["verdict"].value != "ask":
             how = "Only `ask` may stand here; what neither holds nor asks fails."
             raise self.source.at(parts["verdict"], f"{parts['verdict'].value!r} is no verdict of otherwise.", how=how)
-        when = self._typed_expression(parts["when"], "BOOL", "when", reason=reason)
-        message = self._typed_expression(parts["message"], "STRING", "message", reason="") if "message" in parts else ""
-        return Otherwise(when, self._role(parts["role"]), message)
+        when, checked = self._typed_expression(parts["when"], "BOOL", "when", reason=reason)
+        message = ""
+        if "message" in parts:
+            message, _ = self._typed_expression(parts["message"], "STRING", "message", reason="")
+        return Otherwise(when, self._role(parts["role"]), message), checked
 
-    def _expression(self, node: Node, *, reason: str, decides: bool = True) -> tuple[str, Any]:
+    def _expression(self, node: Node, *, reason: str, decides: bool = True) -> tuple[str, Any, Checked]:
         text = self._text(node, "An expression", empty=False)
         if len(text) > MAX_EXPRESSION:
             how = "Split it into rules or variables."
             raise self.source.at(node, f"The expression is longer than {MAX_EXPRESSION} characters.", how=how)
-        for finding in lint.lint(text):
-            if not (finding.by_reason and reason) and (decides or not finding.deciding):
-                raise self.source.inside(node, finding.line, finding.column, finding.message, how=finding.how)
         try:
-            return text, self.checker.check(text)
+            kind, checked = self.checker.check(text)
         except engine.ExpressionError as error:
+            self._refuse_first(node, text, lint.hints(text), reason=reason, decides=decides)
             how = "See the facts reference; each name and comparison is checked against it."
             raise self.source.inside(node, error.line, error.column, str(error), how=how) from error
+        self._refuse_first(node, text, lint.lint(checked, text), reason=reason, decides=decides)
+        return text, kind, checked
 
-    def _typed_expression(self, node: Node, wanted: str, what: str, *, reason: str) -> str:
-        text, kind = self._expression(node, reason=reason, decides=wanted == "BOOL")
+    def _refuse_first(
+        self, node: Node, text: str, findings: Sequence[lint.Finding], *, reason: str, decides: bool
+    ) -> None:
+        for finding in findings:
+            if not (finding.by_reason and reason) and (decides or not finding.deciding):
+                before = text[: finding.offset]
+                line, column = before.count("\n") + 1, finding.offset - (before.rfind("\n") + 1) + 1
+                raise self.source.inside(node, line, column, finding.message, how=finding.how)
+
+    def _typed_expression(self, node: Node, wanted: str, what: str, *, reason: str) -> tuple[str, Checked]:
+        text, kind, checked = self._expression(node, reason=reason, decides=wanted == "BOOL")
         if kind.name() != wanted:
             how = (
                 "Compare it with something."
@@ -327,7 +343,7 @@ class _Loader:
                 else "Write a text, such as 'Too few: %d.'.format([…])."
             )
             raise self.source.at(node, f"{what} gives {kind.name()}, not {wanted}.", how=how)
-        return text
+        return text, checked
 
     def _enforcement(self, node: Node | None) -> tuple[str, date | None]:
         if node is None:

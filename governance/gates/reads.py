@@ -1,92 +1,80 @@
-"""Which facts an expression reads: paths such as `model.risk_tier` or `bias[].ratio`, found in its text.
+"""Which facts an expression reads, from its checked tree: paths such as `model.risk_tier` or `bias[].ratio`.
 
-Used to show a rule's facts, to name what is missing, and to notice an empty list; never to decide.
+Each section of the facts has a message type of its own, so the type of what a field is taken from says where
+in the document it stands, however the expression came to it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from governance.gates.lint import blank_strings
-from governance.gates.schema import FACTS
+from governance.gates.checked import Checked, kind_of, walk
+from governance.gates.descriptors import messages_by_path
 from governance.gates.shapes import Message
 
-_CHAIN = re.compile(r"\b(facts|variables|[A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*)*)")
-_MACROS = {"all", "exists", "exists_one", "filter", "map"}
+VARIABLES = "variables."
 
 
 @dataclass(frozen=True)
 class Reads:
-    """paths: scalars and list fields read. lists: list paths whose emptiness matters. variables: names used."""
+    """paths: facts read, rows of lists as `bias[].ratio`. lists: paths of lists, and list variables as
+    `variables.judged`, whose emptiness would pass unseen. variables: names used, directly or through others."""
 
-    paths: frozenset[str]
-    lists: frozenset[str]
-    variables: frozenset[str]
+    paths: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
 
-
-def reads_of(text: str, *, base: Mapping[str, str] | None = None) -> Reads:
-    """What the expression reads. `base` names the list that a list variable was filtered from."""
-    code, base = blank_strings(text), dict(base or {})
-    bound: dict[str, str] = {}
-    for match in re.finditer(r"\b(facts|variables)((?:\s*\.\s*\w+)+)\s*\(\s*([A-Za-z_]\w*)\s*,", code):
-        names = [part.strip() for part in match.group(2).split(".") if part.strip()]
-        if names and names[-1] in _MACROS:
-            inner = names[:-1]
-            if match.group(1) == "facts":
-                bound[match.group(3)] = "".join(_walk(FACTS, inner)[0])
-            elif inner:
-                bound[match.group(3)] = base.get(inner[0], "")
-    paths, lists, variables = set[str](), set[str](), set[str]()
-    for match in _CHAIN.finditer(code):
-        root = match.group(1)
-        names = [part.strip() for part in match.group(2).split(".") if part.strip()]
-        if root == "facts" and names:
-            path, _, repeated = _walk(FACTS, names)
-            if path:
-                paths.add(path)
-                if repeated:
-                    lists.add(path)
-        elif root == "variables" and names:
-            variables.add(names[0])
-            if names[0] in base:
-                lists.add(f"variables.{names[0]}")
-        elif bound.get(root):
-            message = _message_at(bound[root])
-            if message is not None and names:
-                path, _, _ = _walk(message, names)
-                if path:
-                    paths.add(f"{bound[root]}[].{path}")
-    return Reads(frozenset(paths), frozenset(lists), frozenset(variables))
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(self.paths | other.paths, self.lists | other.lists, self.variables | other.variables)
 
 
-def list_of(text: str, base: Mapping[str, str]) -> str:
-    """The list path that a list variable's expression begins with, or an empty string."""
-    match = re.match(r"\s*(facts|variables)((?:\s*\.\s*\w+)+)", blank_strings(text))
-    if match is None:
-        return ""
-    names = [part.strip() for part in match.group(2).split(".") if part.strip()]
-    return base.get(names[0], "") if match.group(1) == "variables" else _walk(FACTS, names)[0]
+def reads_of(checked: Checked, variables: Mapping[str, Reads]) -> Reads:
+    """What the expression reads, together with what the variables that it uses read."""
+    paths, lists = set[str](), set[str]()
+    result = Reads()
+    ranges = {node.comprehension_expr.iter_range.id for node in walk(checked.root) if _is_loop(node)}
+    for node in walk(checked.root):
+        name = checked.name_of(node)
+        if name.startswith(VARIABLES):
+            used = name.removeprefix(VARIABLES)
+            result |= variables.get(used, Reads()) | Reads(variables=frozenset({used}))
+            if checked.is_list(node):
+                lists.add(name)
+        elif kind_of(node) == "select_expr":
+            _select(checked, node, node.id in ranges, paths, lists)
+    return result | Reads(frozenset(paths), frozenset(lists))
 
 
-def _walk(message: Message, names: list[str]) -> tuple[str, Message | None, bool]:
-    """Follow names as far as the schema knows them: (path, message there, whether it is a list)."""
-    found: list[str] = []
-    current: Message | None = message
-    repeated = False
-    for name in names:
-        field = current.field(name) if current is not None and not repeated else None
-        if field is None:
-            break
-        found.append(name)
-        current, repeated = field.message, field.repeated
-    return ".".join(found), current, repeated
+def _is_loop(node: Any) -> bool:
+    return kind_of(node) == "comprehension_expr"
 
 
-def _message_at(path: str) -> Message | None:
-    current: Message | None = FACTS
-    for name in path.split("."):
-        field = current.field(name) if current is not None else None
-        current = field.message if field is not None else None
-    return current
+def _select(checked: Checked, node: Any, is_range: bool, paths: set[str], lists: set[str]) -> None:
+    place = _sections().get(checked.message_of(node.select_expr.operand))
+    if place is None:
+        return
+    prefix, section = place
+    field = section.field(node.select_expr.field)
+    if field is None:
+        return
+    path = prefix + field.name
+    if field.repeated:
+        # A list inside a row counts where a loop goes over it; `'x' in d.purposes` is no loop.
+        if is_range or "[]" not in prefix:
+            lists.add(path)
+        paths.add(path)
+    elif field.message is None:
+        paths.add(path)
+
+
+@lru_cache(maxsize=1)
+def _sections() -> dict[str, tuple[str, Message]]:
+    return messages_by_path()
+
+
+def direct_lists(lists: Iterable[str]) -> list[str]:
+    """The fact lists among `lists`, without variables."""
+    return sorted(path for path in lists if not path.startswith(VARIABLES))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from governance.gates.engine import ENGINE
 from governance.gates.errors import GateError
@@ -37,17 +38,23 @@ class Replayed:
         return f"differs: {self.difference}"
 
 
-def replay(facts: bytes | str, sources: Sequence[str], stored: bytes | str) -> Replayed:
+def replay(
+    facts: bytes | str,
+    sources: Sequence[str],
+    stored: bytes | str,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Replayed:
     """Decide again from the facts' text and the policies' sources in their order; compare with `stored`.
 
-    The parameters are those that the stored decision names. Never raises for bad input: that is a difference.
+    The parameters are those that the stored decision names, unless given. Never raises for bad input: that is
+    a difference.
     """
     old = stored.encode() if isinstance(stored, str) else stored
     try:
         document = json.loads(old)
         policies = [load_policy(source) for source in sources]
-        result = evaluate(policies, parse_facts(facts), params=document["params"])
-    except (GateError, ValueError, KeyError, TypeError) as error:
+        result = evaluate(policies, parse_facts(facts), params=document["params"] if params is None else params)
+    except (GateError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Replayed(False, False, False, f"it cannot be repeated: {error}")
     new = result.canonical
     other = document.get("engine") != ENGINE

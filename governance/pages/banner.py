@@ -71,9 +71,9 @@ def _open_roles(review: Review) -> list[str]:
 def _in_review(release: Release, review: Review, options: Options) -> Banner:
     waiting = _open_roles(review)
     if options.may:
-        left = [role for role in waiting if role not in options.roles[:1]]
+        left = [role for role in waiting if role not in list(options.roles)[:1]]
         after = f"After you, {role_words(left)} must still decide." if left else "Your approval makes it live."
-        title = f"Waiting for you, {role_words(options.roles[:1])}"
+        title = f"Waiting for you, {role_words(list(options.roles)[:1])}"
         return Banner("warn", "user-check", title, f"{_asked(release)} {after}", to_decide=True)
     who = f"Waiting for {role_words(waiting)}" if waiting else "Waiting"
     return Banner("warn", "hourglass", who, f"{_asked(release)} {options.why_not}".strip())

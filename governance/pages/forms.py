@@ -91,7 +91,9 @@ class DecisionForm(forms.Form):
             self.add_error("reason", REASON_NEEDED)
         data["conditions"] = []
         if choice == DecisionChoice.CONDITIONS:
-            if not all([row.is_valid() for row in self.rows]):
+            # Every row is checked, so that every row says what it lacks.
+            checked = [row.is_valid() for row in self.rows]
+            if not all(checked):
                 self.add_error(None, "A condition is not complete. Say what, by whom and until when.")
             else:
                 data["conditions"] = [draft for row in self.rows if (draft := row.draft())]

@@ -1,4 +1,4 @@
-"""The rules of a decision as the page of a release lists them: what refuses first, what asks next, what passes folded."""
+"""The rules of a decision as the page of a release lists them: what refuses, then what asks."""
 
 from __future__ import annotations
 

@@ -7,14 +7,11 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 
-from catalog.models import Deployment
-from catalog.selectors import live_deployment
 from governance import selectors
 from governance.choices import OPEN_STATES, DecisionChoice, ReleaseState, Verdict
 from governance.models import Release
 from governance.pages import banner, extensions, gatelist, reading
 from governance.pages.forms import DecisionForm
-from governance.services.releases import fact_job
 from portal.access import Permission, can
 from portal.accounts.choices import Kind, Role
 from portal.accounts.models import User
@@ -50,7 +47,6 @@ def release_context(
     actor: User = request.user  # type: ignore[assignment]
     review = selectors.review_of(release, actor=actor)
     options = selectors.decide_options(release, actor)
-    live = live_deployment(release.endpoint)
     return {
         "release": release,
         "review": review,
@@ -59,15 +55,17 @@ def release_context(
         "banner": banner.banner(release, review, options),
         "refused": refused,
         "typed": typed,
+        "conditions": review.conditions,
         "filled": sum(seat.state == "filled" for seat in review.seats),
         "past": review.approvals,
         "may_withdraw": _may_withdraw(release, actor),
         "extensions": extensions.extensions(request, release),
+        "evidence": review.evidence,
         "entries": entries_about("release", release.pk),
-        "job": fact_job(release.version) if release.state == ReleaseState.CHECKING else None,
+        "job": review.job,
         **_measured(release),
         **_gates(release),
-        **_deciding(release, review, options, form or decision_form(release, options), live),
+        **_deciding(release, review, options, form or decision_form(release, options)),
     }
 
 
@@ -103,12 +101,12 @@ def _deciding(
     review: selectors.Review,
     options: selectors.Options,
     form: DecisionForm | None,
-    live: Deployment | None,
 ) -> dict[str, Any]:
     """The words around the form: what each choice does, who decides after, what happens if nobody acts."""
     role = options.roles[0] if options.roles else ""
     others = [seat.role for seat in review.seats if seat.state != "filled" and seat.role != role]
-    stays = f"{live.version} stays live at {release.endpoint.name}" if live else f"{release.endpoint.name} stays empty"
+    live = getattr(release, "live_version", None)
+    stays = f"{live} stays live at {release.endpoint.name}" if live else f"{release.endpoint.name} stays empty"
     is_live = release.state == ReleaseState.LIVE
     return {
         "form": form,
@@ -120,7 +118,7 @@ def _deciding(
     }
 
 
-def _choices(release: Release, others: list[str], stays: str, live: Deployment | None) -> list[dict[str, str]]:
+def _choices(release: Release, others: list[str], stays: str, live: str | None) -> list[dict[str, str]]:
     if release.state == ReleaseState.LIVE:
         approve = "Renews the approval for the facts that hold now. Nothing else changes."
         turn = "Is recorded and stays visible; the version stays live until another release replaces it."
@@ -129,7 +127,7 @@ def _choices(release: Release, others: list[str], stays: str, live: Deployment |
         if others:
             approve = f"Fills your seat; {banner.role_words(others)} must still approve."
         else:
-            replaces = f" and replaces {live.version.version}" if live else ""
+            replaces = f" and replaces {live}" if live else ""
             approve = f"{release.version} goes live at {release.endpoint.name} at once{replaces}."
         texts = (
             approve,

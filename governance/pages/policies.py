@@ -16,7 +16,7 @@ from portal.pages.base import Page, ReadPage
 
 
 def policies() -> QuerySet[Policy]:
-    """All policies with their active version as `active` (a list of none or one). Policies are for everybody to read."""
+    """All policies with their active version as `active` (a list of none or one); everybody reads them."""
     active = PolicyVersion.objects.filter(retired_at=None).select_related("author")
     return Policy.objects.prefetch_related(Prefetch("versions", queryset=active, to_attr="active")).order_by("name")
 

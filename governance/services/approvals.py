@@ -11,13 +11,15 @@ from django.utils import timezone
 
 from catalog.services.endpoints import lock_endpoint, open_deployment
 from governance import policies, seats
-from governance.choices import DECIDING_ROLES, DecisionChoice, ReleaseState
+from governance.choices import BLOCKING, DECIDING_ROLES, DecisionChoice, ReleaseState
 from governance.models import Approval, Condition, Release
 from governance.services.releases import assess_release, lock_release, move
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import Conflict, InvalidInput, PermissionRefused
 from portal.ledger.services import record
+
+APPROVING = (DecisionChoice.APPROVE, DecisionChoice.CONDITIONS)
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def _decide(
 ) -> Approval:
     lock_endpoint(release.endpoint_id)
     release = lock_release(release.pk)
-    _check_state(release, digest)
-    approvals = list(release.approvals.select_related("person").order_by("-pk"))
+    _check_state(release, choice, digest)
+    approvals = seats.load(release)
     state = seats.seats_of(release, approvals)
     _check_person(release, actor, role, state)
     assert release.decision is not None
@@ -117,17 +119,27 @@ def _decide(
     return approval
 
 
-def _check_state(release: Release, digest: str) -> None:
-    if release.state == ReleaseState.LIVE and release.decision and release.decision.digest == digest:
-        return
+def _check_state(release: Release, choice: DecisionChoice, digest: str) -> None:
     if release.state not in (ReleaseState.IN_REVIEW, ReleaseState.LIVE):
         raise Conflict(
-            f"{release} is {release.get_state_display().lower()}: there is nothing to decide now.",
+            f"{release} is {str(release.get_state_display()).lower()}: there is nothing to decide now.",
             code="not-in-review",
             how="Open the release again; somebody or a gate was first.",
             details={"state": release.state},
         )
     assert release.decision is not None
+    if release.state == ReleaseState.LIVE and choice not in APPROVING:
+        raise Conflict(
+            f"{release} is live: its approvals can only be renewed.",
+            code="already-live",
+            how="Request a release of the version that should replace it.",
+        )
+    if release.decision.verdict in BLOCKING:
+        raise Conflict(
+            "A gate refuses it; an approval cannot change that.",
+            code="gate-refuses",
+            how="Supply the fact that the rule names.",
+        )
     if release.decision.digest == digest:
         return
     changed = seats.changes_since(digest, release)
@@ -143,7 +155,7 @@ def _check_state(release: Release, digest: str) -> None:
 def _check_person(release: Release, actor: User, role: str, state: Sequence[seats.SeatState]) -> None:
     if why := policies.conflict_of(actor, release):
         raise PermissionRefused(why, code="separation-of-duties", how="Ask a person who had no part in it.")
-    current = [seat.approval for seat in state if seat.approval is not None and not seat.changed]
+    current = [seat.approval for seat in state if seat.approval is not None and seat.is_filled]
     if held := policies.other_seat_of(actor, current):
         raise Conflict(
             f"You have decided already, as {held.lower()}.", code="one-seat", how="One person fills one seat."

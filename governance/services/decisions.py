@@ -13,6 +13,7 @@ from governance.gates.evaluate import Result, evaluate
 from governance.gates.facts import Facts, canonical_bytes
 from governance.gates.replay import Replayed, replay
 from governance.models import Decision, DecisionPolicy, PolicyVersion, Release
+from governance.seats import verdicts_of
 from governance.services.facts import build_facts, inputs_of
 from governance.services.policies import active_policies, parsed
 from portal.access import Permission, require
@@ -47,48 +48,43 @@ def make_decision(
     """
     if actor is not None:
         require(actor, Permission.GOVERNANCE_GATE_CHECK, version.model.team_id)
-    facts = build_facts(version, endpoint, now=now or timezone.now(), release=release)
+    now = now or timezone.now()
+    facts = build_facts(version, endpoint, now=now, release=release)
     policies = active_policies()
-    inputs = inputs_digest(facts)
+    inputs, result = inputs_digest(facts), evaluate([parsed(row.source) for row in policies], facts)
     known = (
         Decision.objects.filter(version=version, endpoint=endpoint, inputs_digest=inputs)
         .prefetch_related("bundle")
         .order_by("-pk")
         .first()
     )
-    if known is not None and known.policies == [row.pk for row in policies]:
+    # Time alone can change a verdict (a policy's date, a rule that reads the moment), so verdicts are compared too.
+    same = known is not None and known.policies == [row.pk for row in policies]
+    if known is not None and same and verdicts_of(known.result) == verdicts_of(result.document()):
         return known
-    return _store(version, endpoint, facts, inputs, policies, actor, now or timezone.now())
+    return _store(
+        Decision(version=version, endpoint=endpoint, inputs_digest=inputs), facts, result, policies, actor, now
+    )
 
 
 def _store(
-    version: ModelVersion,
-    endpoint: Endpoint,
+    decision: Decision,
     facts: Facts,
-    inputs: str,
+    result: Result,
     policies: Sequence[PolicyVersion],
     actor: User | None,
     now: datetime,
 ) -> Decision:
-    result = evaluate([parsed(row.source) for row in policies], facts)
-    decision = Decision.objects.create(
-        version=version,
-        endpoint=endpoint,
-        facts_text=canonical_bytes(facts).decode(),
-        facts_digest=facts.digest,
-        inputs_digest=inputs,
-        result_text=result.canonical.decode(),
-        digest=result.digest,
-        verdict=result.verdict,
-        made_by=actor,
-        made_at=now,
-    )
+    decision.facts_text, decision.facts_digest = canonical_bytes(facts).decode(), facts.digest
+    decision.result_text, decision.digest = result.canonical.decode(), result.digest
+    decision.verdict, decision.made_by, decision.made_at = result.verdict, actor, now
+    decision.save()
     DecisionPolicy.objects.bulk_create(
         [DecisionPolicy(decision=decision, policy_version=row, position=place) for place, row in enumerate(policies)]
     )
     body = {
-        "version": version.pk,
-        "endpoint": endpoint.name,
+        "version": decision.version_id,
+        "endpoint": decision.endpoint.name,
         "verdict": decision.verdict,
         "digest": decision.digest,
         "facts_digest": decision.facts_digest,

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, Func
+
 from catalog import selectors
 from catalog.choices import DatasetRole
 from catalog.models import BiasMeasure, Endpoint, Metric, ModelVersion
@@ -16,6 +18,7 @@ from portal.ledger.encoding import instant
 from portal.ledger.models import LedgerEntry
 
 MIN_GROUP = 100
+_START = Func(F("during"), function="lower")
 # Facts that change with every reading or request and say nothing about the subject itself.
 MOMENTARY = ("evaluated_at", "ledger_index", "request")
 
@@ -60,6 +63,20 @@ def build_facts(version: ModelVersion, endpoint: Endpoint, *, now: datetime, rel
         if not document[name]:
             del document[name]
     return read_facts(_known(document))
+
+
+def _held_against(version: ModelVersion, endpoint: Endpoint) -> ModelVersion | None:
+    """What answers at the endpoint; for a version that answers there itself, what it replaced.
+
+    So going live changes no fact, and the approvals that led there still count.
+    """
+    newest = list(endpoint.deployments.select_related("version").order_by(_START.desc())[:2])
+    if not newest or newest[0].during.upper is not None:
+        return None
+    if newest[0].version_id != version.pk:
+        return newest[0].version
+    former = newest[1] if len(newest) > 1 else None
+    return former.version if former is not None and former.during.upper == newest[0].during.lower else None
 
 
 def inputs_of(facts: Facts) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from catalog.models import Endpoint, ModelVersion
 from catalog.services.endpoints import lock_endpoint
-from governance.choices import ASSESSED_STATES, OPEN_STATES, TRANSITIONS, ReleaseState, Verdict
+from governance import seats
+from governance.choices import ASSESSED_STATES, BLOCKING, OPEN_STATES, TRANSITIONS, DecisionChoice, ReleaseState
 from governance.models import Release
 from governance.services.decisions import make_decision
 from portal.access import Permission, require
@@ -19,8 +20,6 @@ from portal.errors import Conflict
 from portal.jobs.choices import OPEN
 from portal.jobs.models import Job
 from portal.ledger.services import record
-
-BLOCKING = (Verdict.FAIL, Verdict.UNKNOWN)
 
 
 def fact_job(version: ModelVersion) -> Job | None:
@@ -112,11 +111,13 @@ def _assess(release: Release, *, actor: User | None) -> Release:
         return release
     now = timezone.now()
     decision = make_decision(release.version, release.endpoint, actor=actor, now=now, release=release)
+    if release.decision is not None and seats.same_question(release.decision, decision):
+        decision = release.decision
     if release.state == ReleaseState.LIVE:
         state = ReleaseState.LIVE
     elif decision.verdict in BLOCKING:
         state = ReleaseState.BLOCKED
-    elif release.state == ReleaseState.CHANGES_ASKED and release.decision_id == decision.pk:
+    elif release.approvals.filter(decision=decision, choice=DecisionChoice.CHANGES).exists():
         state = ReleaseState.CHANGES_ASKED
     else:
         state = ReleaseState.IN_REVIEW

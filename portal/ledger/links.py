@@ -15,6 +15,11 @@ def register(subject_type: str, address: Address) -> None:
     _addresses[subject_type] = address
 
 
+def forget(subject_type: str) -> None:
+    """Take a type's page out again; silent when it had none."""
+    _addresses.pop(subject_type, None)
+
+
 def address_of(subject_type: str, subject_id: str) -> str | None:
     """The page of a subject, or None for a type without pages or a subject that is gone."""
     address = _addresses.get(subject_type)

@@ -32,7 +32,7 @@ BATCH = 4096
 ERASED_EVENT = "ledger:personal:erased"
 ENTRY_TYPE = "ledger.entry"
 
-_EVENT = re.compile(r"^[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*$")
+_EVENT = re.compile(r"^[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*\Z")
 
 
 class EntryTooLarge(ValueError):

@@ -20,7 +20,7 @@ from django.db import models
 from portal.ledger.canonical import canonical_bytes, sha256_hex
 from portal.ledger.encoding import StateError, encode
 
-_NAME = re.compile(r"^[a-z][a-z0-9_-]*/[1-9][0-9]*$")
+_NAME = re.compile(r"^[a-z][a-z0-9_-]*/[1-9][0-9]*\Z")
 
 
 @dataclasses.dataclass(frozen=True)

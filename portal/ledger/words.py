@@ -7,7 +7,7 @@ _SAID = {
     "governance:release:live": "release went live",
     "governance:release:changes-asked": "changes to a release asked for",
     "ledger:personal:erased": "personal value erased",
-    "ledger:restored:done": "database restored from a backup",
+    "ledger:backup:restored": "database restored from a backup",
 }
 
 

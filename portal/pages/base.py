@@ -8,12 +8,14 @@ from django.contrib import messages
 from django.contrib.auth.mixins import AccessMixin
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.views.generic import FormView, TemplateView
 from django.views.generic.base import View
 
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import DomainError, NotFound
+from portal.pages.errors import lost_session
 
 
 class Page(AccessMixin, View):
@@ -24,13 +26,20 @@ class Page(AccessMixin, View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return self.handle_no_permission()
+            # A form that arrives without a session would lose its text on the way to the log-in page.
+            return self.handle_no_permission() if request.method in ("GET", "HEAD") else lost_session(request)
         require(self.actor, self.permission)
         return super().dispatch(request, *args, **kwargs)
 
     @property
     def actor(self) -> User:
         return self.request.user  # type: ignore[return-value]
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """An address that only takes a form was opened by hand, or Back led to it."""
+        response = render(request, "405.html", status=405)
+        response["Allow"] = ", ".join(self._allowed_methods())
+        return response
 
 
 class ReadPage(Page, TemplateView):

@@ -24,6 +24,13 @@ class JobPage(ReadPage):
     def get_template_names(self) -> list[str]:
         return ["components/job.html"] if getattr(self.request, "htmx", False) else [self.template_name]
 
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        response = super().render_to_response(context, **kwargs)
+        if context["job"].is_final and getattr(self.request, "htmx", False):
+            # The page around the job was drawn while it ran; now it has something else to say.
+            response["HX-Refresh"] = "true"
+        return response
+
     def get_context_data(self, job_id: uuid.UUID, **kwargs: Any) -> dict[str, Any]:
         job = selectors.job_with_id(self.actor, job_id)
         may_cancel = not job.is_final and can(self.actor, Permission.PORTAL_JOB_CANCEL, job.team_id)

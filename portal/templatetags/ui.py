@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from portal import access
+from portal.ledger import words as ledger_words
 from portal.shell import plots
 
 register = template.Library()
@@ -170,6 +172,34 @@ def person(context: template.Context, user: Any) -> SafeString:
     reader = getattr(context.get("request"), "user", None)
     is_reader = getattr(reader, "pk", None) is not None and reader.pk == getattr(user, "pk", None)
     return format_html('<span class="nowrap">{}</span>{}', str(user), " (you)" if is_reader else "")
+
+
+@register.filter
+def control(field: Any) -> SafeString:
+    """A form field's control with the class of the design; check boxes and radio buttons keep their own look."""
+    kind = getattr(field.field.widget, "input_type", "")
+    plain = kind in ("checkbox", "radio", "hidden")
+    return field.as_widget(attrs={} if plain else {"class": f"{field.field.widget.attrs.get('class', '')} inp".strip()})
+
+
+@register.simple_tag(takes_context=True)
+def draw(context: template.Context, panel: Any) -> SafeString:
+    """A panel that an app registered: its template, with its context on top of the page's own."""
+    found = context.template.engine.get_template(panel.template)
+    with context.push(**panel.context):
+        return found.render(context)
+
+
+@register.filter
+def may(user: Any, permission: str) -> bool:
+    """Whether the reader holds the permission in any team: {% if user|may:"portal:token:own" %}."""
+    return bool(getattr(user, "is_authenticated", False)) and access.can(user, access.Permission(permission))
+
+
+@register.filter
+def event_words(event: str) -> str:
+    """An event of the ledger in words: "governance:release:requested" → "release requested"."""
+    return ledger_words.event_words(event)
 
 
 @register.filter

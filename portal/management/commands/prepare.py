@@ -8,8 +8,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
+from portal.backup import unknown_migrations
 from portal.database import sync_guards
 
 # One number for the whole database: two starts do not migrate at once.
@@ -37,11 +38,7 @@ class Command(BaseCommand):
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARE_LOCK])
 
     def _refuse_newer(self) -> None:
-        loader = MigrationLoader(connection)
-        ours = {app for app, _ in loader.disk_migrations}
-        unknown = sorted(set(loader.applied_migrations) - set(loader.disk_migrations))
-        found = [f"{app}.{name}" for app, name in unknown if app in ours]
-        if found:
+        if found := unknown_migrations(set(MigrationRecorder(connection).applied_migrations())):
             raise CommandError(
                 f"This code is older than its database, which has {', '.join(found)}. "
                 "Check out the newer version, or restore a backup made before the upgrade."

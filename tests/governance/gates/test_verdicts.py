@@ -103,7 +103,9 @@ def test_selectors_and_enforcement() -> None:
 
 
 def test_params_are_typed_and_known() -> None:
-    policy = load_policy(rule('"facts.endpoint.slo.p95_ms < params.top"', more="params: {top: {type: double, default: 300.0}}\n"))
+    policy = load_policy(
+        rule('"facts.endpoint.slo.p95_ms < params.top"', more="params: {top: {type: double, default: 300.0}}\n")
+    )
     slow = facts(endpoint={"slo": {"p95_ms": 400}})
     assert evaluate([policy], slow).verdict == "fail"
     assert evaluate([policy], slow, params={"p": {"top": 500}}).verdict == "pass"
@@ -123,7 +125,9 @@ def test_starter_policy_may_be_published(path: Path) -> None:
 
 def test_policy_without_its_three_cases_is_not_published() -> None:
     problems = publish_problems(load_policy(rule('"true"')))
-    assert [one.message for one in problems] == [f"No test shows a verdict of {v}." for v in ("pass", "fail", "unknown")]
+    assert [one.message for one in problems] == [
+        f"No test shows a verdict of {v}." for v in ("pass", "fail", "unknown")
+    ]
 
 
 def _sample() -> tuple[list[Policy], Facts]:
@@ -202,7 +206,9 @@ def test_eval_exit_codes(
     assert set(said["rules"][0]) == {"id", "verdict", "message", "role"}
 
 
-@pytest.mark.parametrize(("policy", "document"), [("rules: [", "{}"), (rule('"true"'), '{"a": NaN}'), (rule('"true"'), "[1]")])
+@pytest.mark.parametrize(
+    ("policy", "document"), [("rules: [", "{}"), (rule('"true"'), '{"a": NaN}'), (rule('"true"'), "[1]")]
+)
 def test_eval_error_is_four(tmp_path: Path, policy: str, document: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "p.yaml").write_text(policy)
     (tmp_path / "f.json").write_text(document)

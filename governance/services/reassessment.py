@@ -1,0 +1,88 @@
+"""Let the gates run again on the releases that a changed fact, policy or deployment may concern."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from catalog.models import Evidence
+from governance.choices import ASSESSED_STATES, ConditionState, ReleaseState
+from governance.models import Condition, Release
+from governance.services.releases import assess_release, fact_job
+from portal.jobs.choices import State
+from portal.jobs.models import Job
+from portal.jobs.services import enqueue
+from portal.ledger.models import LedgerEntry
+from portal.ledger.services import record
+
+KIND = "governance:reassess"
+OVERDUE = "governance:condition:overdue"
+AGAIN_AFTER = timedelta(seconds=3)
+# A fact this fresh may have lost its message with the process that recorded it.
+LOOK_BACK = timedelta(minutes=10)
+BATCH = 200
+
+
+def releases_reading(version_id: int) -> QuerySet[Release]:
+    """Releases whose facts speak of this version: its own, and those held against it where it answered."""
+    own = Q(version=version_id) | Q(endpoint__deployments__version=version_id)
+    return Release.objects.filter(own, state__in=ASSESSED_STATES).distinct()
+
+
+@transaction.atomic
+def enqueue_reassessment(releases: QuerySet[Release]) -> list[Job]:
+    """One job a release, unless one waits already."""
+    ids = list(releases.order_by("pk").values_list("pk", flat=True))
+    queued = Job.objects.filter(kind=KIND, state=State.QUEUED, subject_id__in=[str(pk) for pk in ids])
+    waiting = set(queued.values_list("subject_id", flat=True))
+    wanted = Release.objects.select_related("version__model__team").filter(pk__in=ids).order_by("pk")
+    return [
+        enqueue(KIND, payload={"release": row.pk}, actor=None, subject=row, team=row.version.model.team)
+        for row in wanted
+        if str(row.pk) not in waiting
+    ]
+
+
+def reassess(release_id: int) -> Release:
+    """Assess the release now. One that still waits for a fact is looked at again in a moment."""
+    release = assess_release(Release.objects.get(pk=release_id))
+    if release.state == ReleaseState.CHECKING and fact_job(release.version) is not None:
+        with transaction.atomic():
+            for job in enqueue_reassessment(Release.objects.filter(pk=release.pk)):
+                job.due_at = timezone.now() + AGAIN_AFTER
+                job.save(update_fields=["due_at"])
+    return release
+
+
+def sweep() -> int:
+    """Assess what waits for no job any more and what new facts may concern; flag overdue conditions. How many."""
+    fresh = Evidence.objects.filter(recorded_at__gt=timezone.now() - LOOK_BACK).values("version")
+    checking = Q(state=ReleaseState.CHECKING)
+    concerned = Q(state__in=ASSESSED_STATES, version__in=fresh)
+    ids = list(Release.objects.filter(checking | concerned).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    for pk in ids:
+        assess_release(Release.objects.get(pk=pk))
+    return len(ids) + flag_overdue()
+
+
+@transaction.atomic
+def flag_overdue() -> int:
+    """Record, once each, that an open condition is past its day; how many."""
+    flagged = LedgerEntry.objects.filter(event=OVERDUE, subject_type=Condition.ledger_type).values("subject_id")
+    rows = (
+        Condition.objects.select_for_update(of=("self",), skip_locked=True)
+        .annotate(key=Cast("pk", CharField()))
+        .filter(state=ConditionState.OPEN, due_on__lt=timezone.now().date())
+        .exclude(key__in=flagged)
+        .select_related("release", "owner")
+        .order_by("pk")[:BATCH]
+    )
+    found = list(rows)
+    for row in found:
+        body = {"release": row.release.public_id, "owner": str(row.owner.uuid), "due_on": row.due_on.isoformat()}
+        record(actor=None, event=OVERDUE, subject=row, body=body)
+    return len(found)

@@ -1,0 +1,34 @@
+"""What the shell itself shows on the home page and in the search; importing this module registers it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from portal.access import Permission, can
+from portal.accounts import selectors
+from portal.accounts.models import User
+from portal.shell import home, search
+from portal.shell.home import Panel
+
+ROWS = 8
+
+
+def without_role_panel(request: HttpRequest) -> Panel | None:
+    """For who manages users: people who can see nothing yet."""
+    actor: User = request.user  # type: ignore[assignment]
+    if not can(actor, Permission.PORTAL_USER_MANAGE):
+        return None
+    people = list(selectors.without_role(actor)[: ROWS + 1])
+    says = "Somebody holds no role yet." if len(people) == 1 else "Some people hold no role yet." if people else ""
+    context = {"people": people[:ROWS], "more": len(people) > ROWS}
+    return Panel("portal/parts/home_people.html", context, "main", says)
+
+
+def find_people(actor: User, text: str) -> list[search.Hit]:
+    rows = selectors.search_people(selectors.people_for(actor), text)[: search.MAX_PER_SOURCE]
+    return [(str(row), reverse("person-edit", kwargs={"key": row.uuid}), "person") for row in rows]
+
+
+home.register(without_role_panel, order=90)
+search.register(find_people)

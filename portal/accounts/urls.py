@@ -1,0 +1,11 @@
+"""Log-in and log-out, by allauth. Nobody signs up, so nothing else of allauth has an address."""
+
+from allauth.account import views
+from django.urls import path
+
+urlpatterns = [
+    path("login/", views.login, name="account_login"),
+    path("logout/", views.logout, name="account_logout"),
+    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
+    path("inactive/", views.account_inactive, name="account_inactive"),
+]
