@@ -10,16 +10,12 @@ from django.http import HttpRequest
 from audits import selectors
 from catalog.choices import EvidenceKind
 from catalog.models import ModelVersion
+from catalog.pages import extensions as version_page
 from governance.models import Release
 from governance.pages import extensions as release_page
 from portal.access import Permission, can
 from portal.accounts.models import User
 from portal.shell import nav
-
-try:
-    from catalog.pages import extensions as version_page
-except ImportError:
-    version_page = None
 
 nav.register("Governance", "Bias reports", "bias-reports", "scale", "g b", Permission.CATALOG_MODEL_READ)
 nav.register("Assurance", "Evidence packs", "evidence-packs", "package", "g k", Permission.AUDITS_EVIDENCE_PACK_READ)
@@ -50,5 +46,4 @@ def bias_panel(request: HttpRequest, version: ModelVersion) -> tuple[str, Mappin
 
 
 release_page.register(pack_panel)
-if version_page is not None:
-    version_page.register(bias_panel)
+version_page.register(bias_panel)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, OrderBy, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.choices import CARD_SECTIONS
@@ -21,6 +22,7 @@ from catalog.models import (
     Metric,
     ModelVersion,
     RegisteredModel,
+    VersionDataset,
 )
 from portal.accounts.models import User
 from portal.errors import NotFound
@@ -46,6 +48,7 @@ def models_for(actor: User) -> QuerySet[RegisteredModel]:
         .select_related("team", "owner")
         .annotate(
             newest_version=Subquery(newest.values("version")[:1]),
+            newest_version_id=Subquery(newest.values("pk")[:1]),
             version_count=Coalesce(Subquery(counted.values("n")), 0),
             live_version=Subquery(live.values("version__version")[:1]),
             live_endpoint=Subquery(live.values("endpoint__name")[:1]),
@@ -225,12 +228,14 @@ def current_bias(version_ids: list[int]) -> dict[int, list[BiasMeasure]]:
 
 @dataclass(frozen=True)
 class CardState:
-    """How far a card is: its revision (or None), keys of missing sections, keys whose evidence moved on."""
+    """How far a card is: its revision (or None), the texts as they hold now, keys of missing sections, keys whose
+    evidence moved on, and the texts as the revision has them."""
 
     revision: CardRevision | None
     sections: dict[str, str]
     missing: list[str]
     stale: list[str]
+    saved: dict[str, str]
 
     @property
     def complete(self) -> bool:
@@ -281,7 +286,7 @@ def card_state(version: ModelVersion) -> CardState:
     stale = [
         key for key, (_, measured) in CARD_SECTIONS.items() if measured and revision and now.get(key) != saved.get(key)
     ]
-    return CardState(revision, {**saved, **now}, lacking, [key for key in stale if key not in lacking])
+    return CardState(revision, {**saved, **now}, lacking, [key for key in stale if key not in lacking], saved)
 
 
 def search_models(rows: QuerySet[RegisteredModel], text: str) -> QuerySet[RegisteredModel]:
@@ -299,3 +304,70 @@ def search_models(rows: QuerySet[RegisteredModel], text: str) -> QuerySet[Regist
 def uploaded_digests(digests: list[str]) -> set[str]:
     """Which of these SHA-256 digests have their bytes in the store."""
     return set(Blob.objects.filter(pk__in=digests).values_list("pk", flat=True))
+
+
+def deployed_at(endpoint: Endpoint, moment: datetime) -> Deployment | None:
+    """What answered at the endpoint at that moment."""
+    return deployments_of(endpoint).filter(during__contains=moment).first()
+
+
+def live_first() -> OrderBy:
+    """Orders models by where they answer, those that answer nowhere last."""
+    return F("live_endpoint").asc(nulls_last=True)
+
+
+def live_deployments_of_model(model: RegisteredModel) -> QuerySet[Deployment]:
+    """Where versions of a model answer now."""
+    rows = Deployment.objects.filter(version__model=model, during__upper_inf=True)
+    return rows.select_related("endpoint", "version__model").order_by("endpoint__name")
+
+
+# What stands for a version in a list, the first that is measured on the test split as a whole.
+HEADLINES = ("accuracy", "auc", "roc_auc", "f1", "r2", "rmse", "mae")
+
+
+def headline_metrics(version_ids: list[int]) -> dict[int, Metric]:
+    """Each version's best known number on the whole test split; absent where none is measured."""
+    found: dict[int, Metric] = {}
+    for pk, rows in current_metrics(version_ids).items():
+        whole = {row.name.lower(): row for row in rows if row.split == "test" and row.segment == "all"}
+        name = next((name for name in HEADLINES if name in whole), None)
+        if name:
+            found[pk] = whole[name]
+    return found
+
+
+def artifacts_of(version: ModelVersion) -> list[Artifact]:
+    """Declared files by name, each with `uploaded`: whether its bytes are in the store."""
+    rows = list(version.artifacts.order_by("name"))
+    stored = uploaded_digests([row.sha256 for row in rows])
+    for row in rows:
+        row.uploaded = row.sha256 in stored  # type: ignore[attr-defined]
+    return rows
+
+
+def snapshots_for(actor: User) -> QuerySet[DatasetSnapshot]:
+    """Snapshots that may be named as what a version was made from, newest first."""
+    return DatasetSnapshot.objects.visible_to(actor).select_related("dataset").order_by("dataset__name", "-pk")
+
+
+def people_of(model: RegisteredModel) -> QuerySet[User]:
+    """Active people and services with a role in the model's team or in the whole organisation."""
+    held = Q(memberships__team=model.team_id) | Q(memberships__team=None)
+    return User.objects.filter(held, is_active=True, memberships__ended_at=None).distinct().order_by("name")
+
+
+def uses_of(dataset: Dataset) -> list[VersionDataset]:
+    """Which versions were made from a dataset, newest first."""
+    rows = VersionDataset.objects.filter(snapshot__dataset=dataset, version__model__team=dataset.team_id)
+    return list(rows.select_related("version__model", "snapshot").order_by("-pk")[:50])
+
+
+def lowest_ratios(version_ids: list[int]) -> dict[int, BiasMeasure]:
+    """Each version's lowest current ratio of a group that is not its reference; absent where none is measured."""
+    found: dict[int, BiasMeasure] = {}
+    for pk, rows in current_bias(version_ids).items():
+        judged = [row for row in rows if row.group != row.reference and row.ratio is not None]
+        if judged:
+            found[pk] = min(judged, key=lambda row: row.ratio)  # type: ignore[arg-type,return-value]
+    return found

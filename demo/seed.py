@@ -88,7 +88,7 @@ def _income(cast: Cast) -> None:
         is_demo=True,
         name=INCOME,
         title="Income eligibility",
-        description="Says whether a person's yearly income is likely to exceed 50 000 USD, before an application is read.",
+        description="Says whether a yearly income is likely to exceed 50 000 USD, before an application is read.",
         risk_tier=RiskTier.HIGH,
         intended_use=["income-eligibility"],
         affects_legal_or_safety=True,
@@ -315,7 +315,12 @@ def _tumour(cast: Cast) -> None:
         "weights.json",
         trained.weights,
         notes="Logistic regression on standardised measurements, trained when this demo was made.",
-        run=versions.DeclaredRun(job_id="tumour-1.0.0", code_revision="demo/tumour.py", parameters=trained.parameters),
+        run=versions.DeclaredRun(
+            job_id="tumour-1.0.0",
+            code_revision="demo/tumour.py",
+            parameters=trained.parameters,
+            extra={"provider": "this machine", "region": "eu-central-1"},
+        ),
         datasets=[(snapshot, DatasetRole.TRAIN), (snapshot, DatasetRole.TEST)],
     )
     facts.record_metrics(

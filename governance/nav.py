@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
+from django.urls import reverse
 
 from governance import selectors
 from governance.choices import ReleaseState
-from governance.models import Release
+from governance.models import Condition, Release
 from portal.access import Permission, can
 from portal.accounts.models import User
 from portal.shell import home, nav
@@ -49,12 +52,42 @@ def renew_panel(request: HttpRequest) -> Panel | None:
     stale = list(selectors.stale_live_releases(actor))
     returned = selectors.releases_for(actor).filter(requested_by=actor, state__in=RETURNED)
     refused = list(returned.order_by("-pk")[:PANEL_ROWS])
-    total = len(conditions) + len(stale) + len(refused)
+    rows = [*map(_condition_row, conditions), *map(_stale_row, stale), *map(_returned_row, refused)]
+    total = len(rows)
     if not total:
         return None
-    context = {"conditions": conditions, "stale": stale, "refused": refused, "total": total}
+    context = {"rows": rows[: 2 * PANEL_ROWS], "total": total}
     says = f"{_number(total)} {'thing' if total == 1 else 'things'} to fix or renew."
     return Panel("governance/parts/home_renew.html", context, "main", says)
+
+
+def _row(tone: str, icon: str, url: str, title: str, text: str, act: str, **more: Any) -> dict[str, Any]:
+    return {"tone": tone, "icon": icon, "url": url, "title": title, "text": text, "act": act, **more}
+
+
+def _condition_row(row: Condition) -> dict[str, Any]:
+    url = reverse("condition-close", kwargs={"pk": row.pk})
+    text = f"A condition on {row.release.version}, {row.release.public_id}, to be met by {row.owner}."
+    return _row("warn", "list-checks", url, row.text[:120], text, "Open", due_on=row.due_on)
+
+
+def _stale_row(row: Release) -> dict[str, Any]:
+    title = f"{row.version} is live on an approval that no longer counts"
+    text = f"The facts changed after it was approved for {row.endpoint.name}."
+    return _row("warn", "rotate-ccw", _release_url(row), title, text, "Open", number=row.public_id)
+
+
+def _returned_row(row: Release) -> dict[str, Any]:
+    title = f"{row.version} to {row.endpoint.name}"
+    if row.state == ReleaseState.BLOCKED:
+        text = "A gate refuses your release. The page says which fact would change that."
+        return _row("fail", "octagon-x", _release_url(row), title, text, "See why", number=row.public_id)
+    text = "A reviewer asks you for changes."
+    return _row("warn", "pen-line", _release_url(row), title, text, "See what", number=row.public_id)
+
+
+def _release_url(row: Release) -> str:
+    return reverse("release", kwargs={"number": row.pk})
 
 
 def refused_panel(request: HttpRequest) -> Panel | None:

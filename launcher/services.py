@@ -136,8 +136,7 @@ def worker_command(place: Installation) -> list[str | Path]:
 
 def beat_command(place: Installation) -> list[str | Path]:
     """The clock that wakes sweepers. Its schedule file is only a memory of last runs."""
-    schedule = place.run / "beat-schedule"
-    return [place.python, "-m", "celery", "-A", "portal", "beat", "--loglevel", "WARNING", "--schedule", schedule]
+    return [place.python, "-m", "portal.clock", place.run / "beat-schedule"]
 
 
 def manage(place: Installation, env: Mapping[str, str], *arguments: str, quiet: bool = True) -> str:

@@ -47,9 +47,10 @@ def run(place: Installation, arguments: Sequence[str]) -> int:
         with signals_end(), services.temporary(stores):
             env = _environment(private, stores)
             failed = [] if arguments else _static(place, console, env)
+            if failed:
+                console.say(f"{console.marks['failed']} not clean: {', '.join(failed)} (see above); the tests run now")
+            # Its closing line is the last that is printed: who runs this reads that one.
             code = _pytest(place, env, arguments)
-    if failed:
-        print(f"✗ not clean: {', '.join(failed)} (see above)", flush=True)
     return code or (1 if failed else 0)
 
 
@@ -89,7 +90,8 @@ def _static(place: Installation, console: Console, env: dict[str, str]) -> list[
             text=True,
         )
         good = done.returncode == 0
-        console.say(f"{'✓' if good else '✗'} {name:<26} {time.monotonic() - began:.1f} s")
+        mark = console.marks["done" if good else "failed"]
+        console.say(f"{mark} {name:<26} {time.monotonic() - began:.1f} s")
         if not good:
             console.say(done.stdout[-6000:])
             failed.append(name)

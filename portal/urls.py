@@ -18,4 +18,4 @@ urlpatterns = [
 ]
 handler403 = "portal.pages.errors.forbidden"
 handler404 = "portal.pages.errors.not_found"
-handler500 = "portal.pages.errors.failed"
+handler500 = "portal.pages.errors.server_error"

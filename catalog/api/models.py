@@ -114,7 +114,7 @@ def _run(data: dict[str, Any] | None) -> DeclaredRun | None:
 def version_body(row: ModelVersion) -> Any:
     """A version with its artifacts, and which of them are uploaded."""
     uploaded = selectors.uploaded_digests([artifact.sha256 for artifact in row.artifacts.all()])
-    return s.VersionOut(row, context={"uploaded": uploaded}).data
+    return s.VersionOut(row, context={"uploaded": uploaded, "version": row}).data
 
 
 class VersionView(GatehouseView):

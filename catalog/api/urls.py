@@ -1,22 +1,23 @@
-"""Addresses of the catalog's API."""
+"""Addresses of the catalog below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, path
 
-from catalog.api import views
+from catalog.api import facts, models, places
 
-_VERSION = "models/<str:model>/versions/<str:version>"
+VERSION = "models/<str:model>/versions/<str:version>"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("models", views.ModelsView.as_view(), name="api-models"),
-    path("models/<str:model>", views.ModelView.as_view(), name="api-model"),
-    path("models/<str:model>/versions", views.VersionsView.as_view(), name="api-versions"),
-    path(_VERSION, views.VersionView.as_view(), name="api-version"),
-    path(f"{_VERSION}/artifacts/<path:name>", views.ArtifactView.as_view(), name="api-artifact"),
-    path(f"{_VERSION}/metrics", views.MetricsView.as_view(), name="api-metrics"),
-    path(f"{_VERSION}/evidence", views.EvidenceListView.as_view(), name="api-version-evidence"),
-    path(f"{_VERSION}/card", views.CardView.as_view(), name="api-card"),
-    re_path(r"^evidence/(?:EV-)?(?P<number>\d{1,15})$", views.EvidenceView.as_view(), name="api-evidence"),
-    path("datasets", views.DatasetsView.as_view(), name="api-datasets"),
-    path("datasets/<str:dataset>/snapshots", views.SnapshotsView.as_view(), name="api-snapshots"),
-    path("endpoints", views.EndpointsView.as_view(), name="api-endpoints"),
-    path("endpoints/<str:endpoint>", views.EndpointView.as_view(), name="api-endpoint"),
+    path("models", models.ModelsView.as_view(), name="api-models"),
+    path("models/<str:model>", models.ModelView.as_view(), name="api-model"),
+    path("models/<str:model>/versions", models.VersionsView.as_view(), name="api-versions"),
+    path(VERSION, models.VersionView.as_view(), name="api-version"),
+    path(f"{VERSION}/artifacts/<path:name>", facts.ArtifactView.as_view(), name="api-artifact"),
+    path(f"{VERSION}/metrics", facts.MetricsView.as_view(), name="api-metrics"),
+    path(f"{VERSION}/evidence", facts.VersionEvidenceView.as_view(), name="api-version-evidence"),
+    path(f"{VERSION}/card", facts.CardView.as_view(), name="api-card"),
+    path("datasets", places.DatasetsView.as_view(), name="api-datasets"),
+    path("datasets/<str:dataset>", places.DatasetView.as_view(), name="api-dataset"),
+    path("datasets/<str:dataset>/snapshots", places.SnapshotsView.as_view(), name="api-snapshots"),
+    path("endpoints", places.EndpointsView.as_view(), name="api-endpoints"),
+    path("endpoints/<str:endpoint>", places.EndpointView.as_view(), name="api-endpoint"),
+    path("evidence/<str:evidence>", facts.EvidenceView.as_view(), name="api-evidence"),
 ]

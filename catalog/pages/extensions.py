@@ -1,34 +1,33 @@
-"""What other apps show on a version's page: they register a function, the page draws what it returns."""
+"""What other apps show on the pages of models and versions: they register a function, the page draws its panel.
+
+The catalog imports none of them; a page of the catalog is whole without them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
-from catalog.models import ModelVersion
-
-VersionFunction = Callable[[HttpRequest, ModelVersion], tuple[str, Mapping[str, Any]] | None]
-_functions: list[VersionFunction] = []
-
-
-@dataclass(frozen=True)
-class Extension:
-    """A template of another app, drawn with `context` on top of the page's own."""
-
-    template: str
-    context: Mapping[str, Any]
+Kind = Literal["model", "version", "version-side", "endpoint"]
+PanelFunction = Callable[[HttpRequest, Any], tuple[str, Mapping[str, Any]] | None]
+_functions: list[tuple[Kind, PanelFunction]] = []
 
 
-def register(function: VersionFunction) -> None:
-    """Add a panel; called when an app's menu is registered. The function returns (template, context) or None."""
-    if function not in _functions:
-        _functions.append(function)
+def register(function: PanelFunction, kind: Kind = "version") -> None:
+    """Add a panel to the pages of that kind; called from an app's `ready()`.
+
+    The function gets the request and the row (RegisteredModel, ModelVersion or Endpoint) and returns
+    (template, context), or None for no panel.
+    """
+    if (kind, function) not in _functions:
+        _functions.append((kind, function))
 
 
-def extensions(request: HttpRequest, version: ModelVersion) -> list[Extension]:
-    """The panels of all apps for this version, in the order in which they were registered."""
-    found = [function(request, version) for function in _functions]
-    return [Extension(*panel) for panel in found if panel is not None]
+def panels(kind: Kind, request: HttpRequest, subject: Any) -> list[SafeString]:
+    """The panels of all apps for this row, drawn, in the order in which they were registered."""
+    found = [function(request, subject) for known, function in _functions if known == kind]
+    return [render_to_string(panel[0], dict(panel[1]), request=request) for panel in found if panel is not None]

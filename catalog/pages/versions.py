@@ -1,148 +1,157 @@
-"""Pages: one version, a new version, its card, one piece of evidence."""
+"""Pages: one version, a new version, the upload of a declared file."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
 
 from catalog import selectors
-from catalog.choices import CARD_SECTIONS
-from catalog.pages.extensions import extensions
-from catalog.pages.forms import CardForm, VersionForm
-from catalog.services.blobs import chunks_of
-from catalog.services.cards import save_card
-from catalog.services.versions import DeclaredArtifact, DeclaredRun, register_version, upload_artifact
+from catalog.choices import CARD_SECTIONS, DatasetRole
+from catalog.models import ModelVersion, RegisteredModel
+from catalog.pages import extensions
+from catalog.pages.forms import UploadForm, VersionForm
+from catalog.services.blobs import CHUNK
+from catalog.services.versions import DeclaredArtifact, DeclaredRun, register_with_files, upload_artifact
 from portal.access import Permission, can
 from portal.ledger.selectors import entries_about
-from portal.pages.base import ActPage, Page, ReadPage
+from portal.pages.base import ActPage, ReadPage
+
+P = Permission
+EVIDENCE_SHOWN = 20
+
+
+def version_url(version: ModelVersion, name: str = "version") -> str:
+    return reverse(name, kwargs={"name": version.model.name, "version": version.version})
+
+
+def card_rows(state: selectors.CardState) -> list[dict[str, Any]]:
+    """The sections of a card for reading, in their order."""
+    return [
+        {
+            "key": key,
+            "title": title,
+            "measured": measured,
+            "text": state.sections.get(key, ""),
+            "stale": key in state.stale,
+        }
+        for key, (title, measured) in CARD_SECTIONS.items()
+    ]
 
 
 class VersionPage(ReadPage):
-    permission = Permission.CATALOG_MODEL_READ
+    permission = P.CATALOG_MODEL_READ
     nav = "models"
     template_name = "catalog/version.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        version = selectors.version_named(self.actor, kwargs.pop("name"), kwargs.pop("version"))
-        artifacts = list(version.artifacts.order_by("name"))
+        version = selectors.version_named(self.actor, self.kwargs["name"], self.kwargs["version"])
+        team = version.model.team_id
         card = selectors.card_state(version)
         return super().get_context_data(
             version=version,
             model=version.model,
-            artifacts=artifacts,
-            stored=selectors.uploaded_digests([row.sha256 for row in artifacts]),
+            run=version.training_run,
+            artifacts=selectors.artifacts_of(version),
+            datasets=list(version.datasets.select_related("snapshot__dataset").order_by("role", "pk")),
             metrics=selectors.current_metrics([version.pk])[version.pk],
-            evidence=list(version.evidence.select_related("recorded_by").order_by("-pk")[:50]),
-            datasets=list(version.datasets.select_related("snapshot__dataset").order_by("role")),
-            live=list(selectors.live_deployments_of([version.pk])),
+            evidence=list(version.evidence.select_related("recorded_by").order_by("-pk")[:EVIDENCE_SHOWN]),
+            deployments=list(version.deployments.select_related("endpoint").order_by("-pk")[:10]),
             card=card,
-            lacking=[CARD_SECTIONS[key][0] for key in card.missing],
-            extensions=extensions(self.request, version),
-            entries=entries_about("version", version.pk),
-            may_upload=can(self.actor, Permission.CATALOG_VERSION_CREATE, version.model.team_id),
-            may_release=can(self.actor, Permission.GOVERNANCE_RELEASE_REQUEST, version.model.team_id),
+            card_rows=card_rows(card),
+            card_total=len(CARD_SECTIONS),
+            panels=extensions.panels("version", self.request, version),
+            side_panels=extensions.panels("version-side", self.request, version),
+            entries=entries_about("version", version.pk)[:10],
+            may_upload=can(self.actor, P.CATALOG_VERSION_CREATE, team),
+            may_write=can(self.actor, P.CATALOG_FACT_RECORD, team),
+            may_request=can(self.actor, P.GOVERNANCE_RELEASE_REQUEST, team),
             **kwargs,
         )
 
 
-class ArtifactUpload(Page):
-    """Takes the bytes of a declared artifact from the version's page."""
-
-    permission = Permission.CATALOG_VERSION_CREATE
-
-    def post(self, request: HttpRequest, name: str, version: str, artifact: str) -> HttpResponse:
-        row = selectors.version_named(self.actor, name, version)
-        file = request.FILES.get("file")
-        if file is not None:
-            upload_artifact(selectors.artifact_named(row, artifact), actor=self.actor, pieces=chunks_of(file.file))
-        return redirect("version", name=row.model.name, version=row.version)
+def _declared(file: UploadedFile) -> DeclaredArtifact:
+    """Digest and size of an uploaded file, read in pieces."""
+    digest = hashlib.sha256()
+    for piece in file.chunks(CHUNK):
+        digest.update(piece)
+    file.seek(0)
+    return DeclaredArtifact(str(file.name), digest.hexdigest(), int(file.size or 0))
 
 
 class VersionNewPage(ActPage):
-    permission = Permission.CATALOG_VERSION_CREATE
+    permission = P.CATALOG_VERSION_CREATE
     nav = "models"
-    template_name = "catalog/form.html"
+    template_name = "catalog/version_new.html"
     form_class = VersionForm
-    success_message = "The version is registered."
-    extra_context = {"title": "Register a version", "say": "A version is immutable: what is learned later is a fact."}
+    success_message = "The version is registered. It cannot be changed; what is measured about it is added."
 
-    @transaction.atomic
-    def _register(self, form: VersionForm) -> str:
-        data, file = form.cleaned_data, form.cleaned_data["file"]
-        model = selectors.model_named(self.actor, self.kwargs["name"])
-        digest = hashlib.sha256()
-        for piece in chunks_of(file.file):
-            digest.update(piece)
-        file.file.seek(0)
-        kind = file.name.rsplit(".", 1)[-1][:40] if "." in file.name else ""
-        declared = DeclaredArtifact(file.name, digest.hexdigest(), file.size, kind)
-        run = DeclaredRun(data["job_id"], data["code_revision"], extra={"region": data["region"]})
-        row = register_version(
-            model, actor=self.actor, version=data["version"], artifacts=[declared], run=run, notes=data["notes"]
-        )
-        upload_artifact(row.artifacts.get(), actor=self.actor, pieces=chunks_of(file.file))
-        return reverse("version", kwargs={"name": model.name, "version": row.version})
+    @property
+    def model(self) -> RegisteredModel:
+        return selectors.model_named(self.actor, self.kwargs["name"])
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        kwargs = super().get_form_kwargs()
+        kwargs["snapshots"] = selectors.snapshots_for(self.actor)
+        kwargs["people"] = selectors.people_of(self.model)
+        return kwargs
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(model=self.model, **kwargs)
 
     def act(self, form: VersionForm) -> str:
-        return self._register(form)
+        data = form.cleaned_data
+        files = [(_declared(file), file.chunks(CHUNK)) for file in data["files"]]
+        later = [DeclaredArtifact(name, sha256, size) for sha256, size, name in data["declared"]]
+        row = register_with_files(
+            self.model,
+            actor=self.actor,
+            version=data["version"],
+            notes=data["notes"],
+            files=files,
+            later=later,
+            run=self._run(data),
+            datasets=[
+                *((snapshot, DatasetRole.TRAIN) for snapshot in data["train"]),
+                *((snapshot, DatasetRole.TEST) for snapshot in data["test"]),
+            ],
+        )
+        return version_url(row)
+
+    @staticmethod
+    def _run(data: dict[str, Any]) -> DeclaredRun | None:
+        if not data["job_id"]:
+            return None
+        return DeclaredRun(data["job_id"], data["code_revision"], data["parameters"], data["trained_by"])
 
 
-class CardPage(ActPage):
-    permission = Permission.CATALOG_MODEL_READ
+class UploadPage(ActPage):
+    permission = P.CATALOG_VERSION_CREATE
     nav = "models"
-    template_name = "catalog/card.html"
-    form_class = CardForm
-    success_message = "The card is saved as a new revision."
+    template_name = "catalog/upload.html"
+    form_class = UploadForm
+    success_message = "The file is stored. Its digest and size are as declared."
 
-    def _version(self) -> Any:
+    @property
+    def version(self) -> ModelVersion:
         return selectors.version_named(self.actor, self.kwargs["name"], self.kwargs["version"])
 
     def get_initial(self) -> dict[str, Any]:
-        state = selectors.card_state(self._version())
-        return {**state.sections, "based_on": state.revision.number if state.revision else 0}
+        return {"artifact": self.request.GET.get("artifact", "")}
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        names = [row.name for row in selectors.artifacts_of(self.version) if not row.uploaded]
+        return {**super().get_form_kwargs(), "names": names}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        version = self._version()
-        state = selectors.card_state(version)
-        measured = [
-            (label, state.sections.get(key, "")) for key, (label, is_measured) in CARD_SECTIONS.items() if is_measured
-        ]
-        return super().get_context_data(
-            version=version,
-            model=version.model,
-            state=state,
-            lacking=[CARD_SECTIONS[key][0] for key in state.missing],
-            measured=measured,
-            revisions=version.card_revisions.select_related("author").order_by("-number"),
-            may_write=can(self.actor, Permission.CATALOG_FACT_RECORD, version.model.team_id),
-            **kwargs,
-        )
+        version = self.version
+        waiting = [row for row in selectors.artifacts_of(version) if not row.uploaded]
+        return super().get_context_data(version=version, model=version.model, waiting=waiting, **kwargs)
 
-    def act(self, form: CardForm) -> str:
-        data = dict(form.cleaned_data)
-        version = self._version()
-        save_card(version, actor=self.actor, based_on=data.pop("based_on"), sections=data)
-        return reverse("version-card", kwargs={"name": version.model.name, "version": version.version})
-
-
-class EvidencePage(ReadPage):
-    permission = Permission.CATALOG_MODEL_READ
-    nav = "models"
-    template_name = "catalog/evidence.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        row = selectors.evidence_numbered(self.actor, int(kwargs.pop("number")))
-        return super().get_context_data(
-            evidence=row,
-            version=row.version,
-            metrics=list(row.metrics.order_by("name")),
-            bias=list(row.bias_measures.order_by("attribute", "group")),
-            entries=entries_about("evidence", row.pk),
-            **kwargs,
-        )
-
+    def act(self, form: UploadForm) -> str:
+        version = self.version
+        artifact = selectors.artifact_named(version, form.cleaned_data["artifact"])
+        upload_artifact(artifact, actor=self.actor, pieces=form.cleaned_data["file"].chunks(CHUNK))
+        return version_url(version)

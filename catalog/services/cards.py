@@ -6,7 +6,7 @@ from django.db import transaction
 
 from catalog import selectors
 from catalog.choices import CARD_SECTIONS
-from catalog.models import CardRevision, CardSection, ModelVersion
+from catalog.models import CardRevision, CardSection, ModelVersion, RegisteredModel
 from catalog.services.rows import validated
 from portal.access import Permission, require
 from portal.accounts.models import User
@@ -25,7 +25,8 @@ def save_card(
     meanwhile, InvalidInput for an unknown or a measured section.
     """
     require(actor, Permission.CATALOG_FACT_RECORD, version.model.team_id)
-    ModelVersion.objects.select_for_update(of=("self",), no_key=True).get(pk=version.pk)
+    # A version is append-only, so its own row cannot be locked: authors of one model's cards take turns instead.
+    RegisteredModel.objects.select_for_update(of=("self",), no_key=True).get(pk=version.model_id)
     latest = version.card_revisions.order_by("-number").first()
     number = latest.number if latest else 0
     if based_on is not None and based_on != number:

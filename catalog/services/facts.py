@@ -16,7 +16,7 @@ from catalog.services.rows import insert, validated
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import InvalidInput
-from portal.ledger.canonical import canonical_bytes, sha256_hex
+from portal.ledger.canonical import MAX_SAFE_INTEGER, canonical_bytes, sha256_hex
 from portal.ledger.services import record
 
 MAX_METRICS = 500
@@ -39,6 +39,8 @@ def record_metrics(
         raise InvalidInput(
             f"Send between 1 and {MAX_METRICS} metrics.", code="metrics-count", field="metrics", how="Split the list."
         )
+    for index, item in enumerate(metrics):
+        _check_item(index, item)
     evidence = _evidence(
         version,
         actor=actor,
@@ -69,7 +71,8 @@ def _add_metrics(evidence: Evidence, metrics: Sequence[dict[str, Any]]) -> None:
     Metric.objects.bulk_create(rows)
 
 
-def _metric(evidence: Evidence, index: int, item: dict[str, Any]) -> Metric:
+def _check_item(index: int, item: dict[str, Any]) -> None:
+    """Refuse a number that is none, a name that is missing, a field that is not known."""
     field = f"metrics[{index}]"
     unknown = set(item) - {"name", "value", "split", "segment", "lower", "upper", "n"}
     if unknown:
@@ -83,14 +86,14 @@ def _metric(evidence: Evidence, index: int, item: dict[str, Any]) -> Metric:
         number = item.get(name)
         if number is None and name != "value":
             continue
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        if not _is_number(number):
             raise InvalidInput(
                 f"{field}.{name} is not a finite number.",
                 code="not-a-number",
                 field=f"{field}.{name}",
                 how="Leave out what is not known; NaN and infinity are not facts.",
             )
-    if not item.get("name"):
+    if not isinstance(item.get("name"), str) or not item["name"].strip():
         raise InvalidInput(
             f"{field} has no name.", code="name-missing", field=f"{field}.name", how="Name it, such as accuracy."
         )
@@ -102,6 +105,16 @@ def _metric(evidence: Evidence, index: int, item: dict[str, Any]) -> Metric:
             field=f"{field}.lower",
             how="lower ≤ value ≤ upper.",
         )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= MAX_SAFE_INTEGER if isinstance(value, int) else math.isfinite(value)
+
+
+def _metric(evidence: Evidence, index: int, item: dict[str, Any]) -> Metric:
+    field = f"metrics[{index}]"
     row = Metric(evidence=evidence, version=evidence.version, **item)
     try:
         validated(row, exclude=("evidence", "version"))
@@ -126,6 +139,8 @@ def record_bias(
     """Record the result of a bias test: one row per group (see BiasMeasure), and its overall metrics."""
     # Its numbers are computed here, not claimed: who may run the test may record its result.
     require(actor, Permission.AUDITS_TEST_RUN_CREATE, version.model.team_id)
+    for index, item in enumerate(metrics):
+        _check_item(index, item)
     content = {"bias": list(measures), "metrics": list(metrics)}
     evidence = _evidence(
         version, actor=actor, kind=EvidenceKind.BIAS, title=title, tool=tool, blob=blob, at=measured_at, content=content

@@ -69,7 +69,9 @@ def register_version(
             how="Declare each file with name, sha256 and size.",
         )
     if len({a.name for a in artifacts}) != len(artifacts):
-        raise InvalidInput("Two artifacts have one name.", code="artifact-name-twice", field="artifacts")
+        raise InvalidInput(
+            "Two artifacts have one name.", code="artifact-name-twice", field="artifacts", how="Name each file once."
+        )
     training = _register_run(model, actor=actor, run=run) if run else None
     row = ModelVersion(
         model=model,
@@ -98,6 +100,25 @@ def register_version(
             "training_run": training.job_id if training else None,
         },
     )
+    return row
+
+
+@transaction.atomic
+def register_with_files(
+    model: RegisteredModel,
+    *,
+    actor: User,
+    version: str,
+    files: Sequence[tuple[DeclaredArtifact, Iterable[bytes]]],
+    later: Sequence[DeclaredArtifact] = (),
+    **more: Any,
+) -> ModelVersion:
+    """Register a version and take in the bytes of `files` at once: both, or neither."""
+    artifacts = [*(declared for declared, _ in files), *later]
+    row = register_version(model, actor=actor, version=version, artifacts=artifacts, **more)
+    named = {artifact.name: artifact for artifact in row.artifacts.all()}
+    for declared, pieces in files:
+        upload_artifact(named[declared.name], actor=actor, pieces=pieces)
     return row
 
 

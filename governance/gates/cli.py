@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one verb. Exit codes of eval: 0 pass, 1 fail, 2 ask, 3 unknown, 4 error, 5 not applicable."""
     options = _parser().parse_args(argv)
     if options.verb == "schema":
-        print(facts_reference_markdown() if options.markdown else json.dumps(json_schema(), indent=2))
+        sys.stdout.write(facts_reference_markdown() if options.markdown else json.dumps(json_schema(), indent=2) + "\n")
         return 0
     if options.verb == "test":
         return _test(options.folder)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from governance.gates import engine, lint
 from governance.gates.checked import Checked
+from governance.gates.document import PARAM_TYPES, Case, Otherwise, Param, Policy, Rule, typed
 from governance.gates.errors import FactsError, GateError, PolicyError
+from governance.gates.expressions import Expressions
 from governance.gates.facts import canonical_bytes, read_facts
 from governance.gates.reads import Reads, reads_of
 from governance.gates.shapes import Field, Message
@@ -20,107 +19,16 @@ from governance.gates.yaml_source import Node, Source, read
 API_VERSION, KIND = "gatehouse/v1", "Policy"
 MODES = ("off", "advisory", "block")
 VERDICTS = ("pass", "fail", "ask", "unknown", "not_applicable")
-PARAM_TYPES = {"double": float, "int": int, "bool": bool, "string": str}
 SELECTORS = ("riskTier", "target", "model", "endpoint")
 ROLES = ("validator", "risk", "fairness", "legal", "compliance")
-MAX_RULES, MAX_EXPRESSION = 100, 4000
+MAX_RULES = 100
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,78}[a-z0-9])?", re.ASCII)
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Param:
-    """A setting of the policy: double, int, bool or string, with its default."""
-
-    name: str
-    type: str
-    default: Any
-
-
-@dataclass(frozen=True)
-class Otherwise:
-    """What holds when `require` does not: with `when`, the verdict "ask" and the role asked."""
-
-    when: str
-    role: str
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One thing that must hold. require, message: CEL. The reads are what the texts name in the document."""
-
-    id: str
-    title: str
-    require: str
-    message: str
-    otherwise: Otherwise | None
-    controls: tuple[str, ...]
-    unknown_passes: str
-    empty_passes: str
-    reads: Reads
-
-
-@dataclass(frozen=True)
-class Case:
-    """One test of the policy: partial facts in, the verdict of the policy or of single rules expected."""
-
-    name: str
-    facts: Mapping[str, Any]
-    params: Mapping[str, Any]
-    expect: Mapping[str, str]
-    line: int
-
-
-@dataclass(frozen=True)
-class Policy:
-    """A loaded policy. `digest` is the SHA-256 of the canonical form of its source."""
-
-    name: str
-    description: str
-    owner: str
-    source: str
-    digest: str
-    enforcement: str
-    from_date: date | None
-    applies_to: Mapping[str, tuple[str, ...]]
-    params: Mapping[str, Param]
-    variables: tuple[tuple[str, str], ...]
-    rules: tuple[Rule, ...]
-    approvals: tuple[str, ...]
-    tests: tuple[Case, ...]
-    variable_reads: Mapping[str, Reads] = field(default_factory=dict)
-
-    def mode_at(self, moment: str) -> str:
-        """The enforcement in force at an ISO time: "block" counts only from its date on. Without a time it blocks."""
-        start = self.from_date.isoformat() if self.from_date is not None else ""
-        if self.enforcement == "block" and moment and moment[:10] < start:
-            return "advisory"
-        return self.enforcement
-
-    def values(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The parameters' values: the defaults with `given` over them. Raises GateError for a wrong one."""
-        found = {name: param.default for name, param in self.params.items()}
-        for name, value in (given or {}).items():
-            param = self.params.get(name)
-            if param is None:
-                raise GateError(f"{self.name} has no parameter {name!r}.", how=f"It has: {', '.join(found) or 'none'}.")
-            found[name] = _typed(param.type, value, f"parameter {name!r}")
-        return found
 
 
 def load_policy(text: str, *, filename: str = "<policy>") -> Policy:
     """The policy of a YAML text. Raises PolicyError with line, column and caret for the first thing wrong."""
     return _Loader(*read(text, filename)).load()
-
-
-def _typed(kind: str, value: Any, what: str) -> Any:
-    wanted = PARAM_TYPES[kind]
-    if kind == "double" and type(value) is int:
-        return float(value)
-    if type(value) is not wanted:
-        raise GateError(f"The {what} is {value!r}, which is no {kind}.", how=f"Give a {kind}.")
-    return value
 
 
 class _Loader:
@@ -147,11 +55,13 @@ class _Loader:
             )
         self._role(meta["owner"])
         params = self._params(top.get("params"))
-        self.checker = engine.Checker(Message("Params", tuple(_as_field(param) for param in params.values())))
+        fields = tuple(_as_field(param) for param in params.values())
+        self.expressions = Expressions(self.source, Message("Params", fields))
         variables, known = self._variables(top.get("variables"))
         rules = self._rules(top["rules"], known)
         mode, start = self._enforcement(top.get("enforcement"))
-        canonical = canonical_bytes(self._digestible(self.root.plain()))
+        # What a decision depends on: all but the tests.
+        canonical = canonical_bytes({key: value for key, value in self.root.plain().items() if key != "tests"})
         return Policy(
             name=name,
             description=self._text(meta["description"], "metadata.description", empty=False),
@@ -168,11 +78,6 @@ class _Loader:
             tests=self._tests(top.get("tests"), [rule.id for rule in rules]),
             variable_reads=known,
         )
-
-    @staticmethod
-    def _digestible(plain: Any) -> Any:
-        """What the decision depends on: all but the tests."""
-        return {key: value for key, value in plain.items() if key != "tests"}
 
     # ------------------------------------------------------------------ shapes
     def _map(
@@ -227,7 +132,7 @@ class _Loader:
                 how = f"Types: {', '.join(PARAM_TYPES)}."
                 raise self.source.at(parts["type"], f"{kind!r} is no type of a parameter.", how=how)
             try:
-                found[name] = Param(name, kind, _typed(kind, parts["default"].value, "default"))
+                found[name] = Param(name, kind, typed(kind, parts["default"].value, "default"))
             except GateError as error:
                 raise self.source.at(parts["default"], error.message, how=error.how) from error
         return found
@@ -240,8 +145,8 @@ class _Loader:
             name = self._text(parts["name"], "The variable's name")
             if not _PARAM.fullmatch(name) or name in dict(found):
                 raise self.source.at(parts["name"], f"{name!r} is no new variable name.", how="Use another word.")
-            text, kind, checked = self._expression(parts["expression"], reason="")
-            self.checker.declare(name, kind)
+            text, kind, checked = self.expressions.check(parts["expression"], reason="")
+            self.expressions.declare(name, kind)
             known[name] = reads_of(checked, known)
             found.append((name, text))
         return tuple(found), known
@@ -273,9 +178,9 @@ class _Loader:
             for key in ("unknownPasses", "emptyPasses")
         }
         why = reasons["unknownPasses"]
-        require, checked = self._typed_expression(parts["require"], "BOOL", "require", reason=why)
+        require, checked = self.expressions.typed(parts["require"], "BOOL", "require", reason=why)
         read = reads_of(checked, known)
-        message, _ = self._typed_expression(parts["message"], "STRING", "message", reason="")
+        message, _ = self.expressions.typed(parts["message"], "STRING", "message", reason="")
         otherwise = None
         if "otherwise" in parts:
             otherwise, checked = self._otherwise(parts["otherwise"], why)
@@ -305,45 +210,11 @@ class _Loader:
         if parts["verdict"].value != "ask":
             how = "Only `ask` may stand here; what neither holds nor asks fails."
             raise self.source.at(parts["verdict"], f"{parts['verdict'].value!r} is no verdict of otherwise.", how=how)
-        when, checked = self._typed_expression(parts["when"], "BOOL", "when", reason=reason)
+        when, checked = self.expressions.typed(parts["when"], "BOOL", "when", reason=reason)
         message = ""
         if "message" in parts:
-            message, _ = self._typed_expression(parts["message"], "STRING", "message", reason="")
+            message, _ = self.expressions.typed(parts["message"], "STRING", "message", reason="")
         return Otherwise(when, self._role(parts["role"]), message), checked
-
-    def _expression(self, node: Node, *, reason: str, decides: bool = True) -> tuple[str, Any, Checked]:
-        text = self._text(node, "An expression", empty=False)
-        if len(text) > MAX_EXPRESSION:
-            how = "Split it into rules or variables."
-            raise self.source.at(node, f"The expression is longer than {MAX_EXPRESSION} characters.", how=how)
-        try:
-            kind, checked = self.checker.check(text)
-        except engine.ExpressionError as error:
-            self._refuse_first(node, text, lint.hints(text), reason=reason, decides=decides)
-            how = "See the facts reference; each name and comparison is checked against it."
-            raise self.source.inside(node, error.line, error.column, str(error), how=how) from error
-        self._refuse_first(node, text, lint.lint(checked, text), reason=reason, decides=decides)
-        return text, kind, checked
-
-    def _refuse_first(
-        self, node: Node, text: str, findings: Sequence[lint.Finding], *, reason: str, decides: bool
-    ) -> None:
-        for finding in findings:
-            if not (finding.by_reason and reason) and (decides or not finding.deciding):
-                before = text[: finding.offset]
-                line, column = before.count("\n") + 1, finding.offset - (before.rfind("\n") + 1) + 1
-                raise self.source.inside(node, line, column, finding.message, how=finding.how)
-
-    def _typed_expression(self, node: Node, wanted: str, what: str, *, reason: str) -> tuple[str, Checked]:
-        text, kind, checked = self._expression(node, reason=reason, decides=wanted == "BOOL")
-        if kind.name() != wanted:
-            how = (
-                "Compare it with something."
-                if wanted == "BOOL"
-                else "Write a text, such as 'Too few: %d.'.format([…])."
-            )
-            raise self.source.at(node, f"{what} gives {kind.name()}, not {wanted}.", how=how)
-        return text, checked
 
     def _enforcement(self, node: Node | None) -> tuple[str, date | None]:
         if node is None:
@@ -387,6 +258,8 @@ class _Loader:
             except FactsError as error:
                 raise self.source.at(parts["facts"], str(error), how=error.how, code="facts") from error
             params = parts["params"].plain() if "params" in parts else {}
+            if not isinstance(params, dict):
+                raise self.source.at(parts["params"], "params must be a mapping.", how="Write names and values.")
             found.append(Case(self._text(parts["name"], "The test's name"), facts, params, expect, item.line))
         return tuple(found)
 

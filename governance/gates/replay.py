@@ -52,17 +52,19 @@ def replay(
     old = stored.encode() if isinstance(stored, str) else stored
     try:
         document = json.loads(old)
-        policies = [load_policy(source) for source in sources]
-        result = evaluate(policies, parse_facts(facts), params=document["params"] if params is None else params)
+        used = document["params"] if params is None else params
+        result = evaluate([load_policy(source) for source in sources], parse_facts(facts), params=used)
+        verdicts = [(rule["policy"], rule["id"], rule["verdict"]) for rule in document["rules"]]
+        before = (document["verdict"], verdicts, document["facts_digest"])
     except (GateError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Replayed(False, False, False, f"it cannot be repeated: {error}")
-    new = result.canonical
-    other = document.get("engine") != ENGINE
-    verdicts = [(rule["policy"], rule["id"], rule["verdict"]) for rule in document.get("rules", [])]
-    equal = document.get("verdict") == result.verdict and verdicts == [
-        (r.policy, r.id, r.verdict) for r in result.rules
-    ]
-    return Replayed(new == old, equal, other, _difference(old, new))
+    now = (result.verdict, [(one.policy, one.id, one.verdict) for one in result.rules], result.facts_digest)
+    return Replayed(
+        identical=result.canonical == old,
+        verdict_equal=before == now,
+        engine_differs=document.get("engine") != ENGINE,
+        difference=_difference(old, result.canonical),
+    )
 
 
 def _difference(old: bytes, new: bytes) -> str:

@@ -35,6 +35,8 @@ class ConditionForm(forms.Form):
 
     def __init__(self, *args: Any, people: Sequence[User] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "inp"
         self.people = {str(user.pk): user for user in people}
         self.fields["owner"].choices = [("", "Choose a person"), *((pk, str(user)) for pk, user in self.people.items())]
 

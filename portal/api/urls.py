@@ -2,11 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.api.docs import DocsPage, MeView, SchemaView
+from portal.api import docs, me
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("schema", SchemaView.as_view(), name="schema"),
-    path("docs", DocsPage.as_view(), name="api-docs"),
-    path("me", MeView.as_view(), name="api-me"),
+    path("me", me.MeView.as_view(), name="api-me"),
+    path("schema", docs.SchemaView.as_view(), name="api-schema"),
+    path("docs", docs.DocsPage.as_view(), name="api-docs"),
     path("", include("portal.api.ledger_urls")),
 ]

@@ -35,7 +35,8 @@ def parse_strict(data: bytes | str) -> Any:
     """Read JSON, refusing what two readers could understand differently.
 
     Raises CanonicalError for invalid UTF-8, duplicate keys, NaN and infinities (also by overflow),
-    integers beyond ±(2**53 - 1) and nesting deeper than the interpreter reads.
+    integers beyond ±(2**53 - 1) that are not the canonical text of a float, and nesting deeper than the
+    interpreter reads.
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
@@ -61,10 +62,14 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _safe_integer(text: str) -> int:
-    if len(text) > 17 or abs(int(text)) > MAX_SAFE_INTEGER:
-        raise CanonicalError(f"the integer {text[:40]} is beyond ±(2**53 - 1); write it as a string")
-    return int(text)
+def _safe_integer(text: str) -> int | float:
+    if len(text) <= 17 and abs(int(text)) <= MAX_SAFE_INTEGER:
+        return int(text)
+    # A large float has no fraction and is written without a point (RFC 8785 3.2.2.3), so 1e18 comes back as
+    # digits. Where they are the one text of one double, every reader means the same number.
+    if len(text) <= 22 and rfc8785.dumps(float(text)) == text.encode():
+        return float(text)
+    raise CanonicalError(f"the integer {text[:40]} is beyond ±(2**53 - 1); write it as a string")
 
 
 def _finite(text: str) -> float:

@@ -4,6 +4,8 @@
 the folder to another machine: who owns this one and its key can rewrite both the database and these files.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -35,20 +37,41 @@ def high_water_mark() -> notes.CheckpointBody | None:
     return None if note is None else notes.CheckpointBody.parse(notes.split_note(note)[0])
 
 
+def published() -> tuple[int, str | None]:
+    """How many notes the history holds and the newest one, as of one moment; (0, None) before the first."""
+    with _locked(fcntl.LOCK_SH):
+        return sum(1 for _ in history()), latest_note()
+
+
+@contextlib.contextmanager
+def _locked(how: int) -> Iterator[None]:
+    """Two processes that publish at once would put the older note last; a reader would meet one file of two."""
+    path = folder() / "lock"
+    if how == fcntl.LOCK_SH and not path.exists():
+        yield
+        return
+    with open(path, "rb" if how == fcntl.LOCK_SH else "ab") as file:
+        fcntl.flock(file, how)
+        yield
+
+
 def publish(checkpoint: Checkpoint) -> None:
     """Write a committed checkpoint to the files. Writing an older or the same one again changes nothing."""
-    known = high_water_mark()
-    if known is not None and known.origin == checkpoint.origin and known.size >= checkpoint.size:
-        return
-    history = folder() / "history"
-    history.mkdir(parents=True, exist_ok=True)
+    (folder() / "history").mkdir(parents=True, exist_ok=True)
+    with _locked(fcntl.LOCK_EX):
+        known = high_water_mark()
+        if known is None or known.origin != checkpoint.origin or known.size < checkpoint.size:
+            _write(checkpoint)
+
+
+def _write(checkpoint: Checkpoint) -> None:
     line = json.dumps({"made_at": instant(checkpoint.made_at), "note": checkpoint.note})
-    with open(history / f"{checkpoint.made_at:%Y-%m-%d}.jsonl", "a") as file:
+    with open(folder() / "history" / f"{checkpoint.made_at:%Y-%m-%d}.jsonl", "a") as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
     # A reader of `latest` meets the old note or the new one, never half a note.
-    part = folder() / f"latest.{os.getpid()}.part"
+    part = folder() / "latest.part"
     with open(part, "w") as file:
         file.write(checkpoint.note)
         file.flush()

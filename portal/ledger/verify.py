@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from django.db import connection, transaction
 
 from portal.database import missing_guards
-from portal.ledger import outside, verify_checkpoints, verify_entries, verify_rows, verify_tree
+from portal.ledger import verify_checkpoints, verify_entries, verify_rows, verify_tree
 from portal.ledger.findings import Finding, Findings, Report, Verification
 from portal.ledger.selectors import assurance
 
@@ -31,8 +31,7 @@ def verify(report: Report | None = None, *, since: int = 0, own: Sequence[str] =
     report, found = report or _silent, Findings()
     key = verify_checkpoints.trusted()
     # Counted before the snapshot: what was published by now, the snapshot holds.
-    published = sum(1 for _ in outside.history())
-    latest = verify_checkpoints.latest_outside(found)
+    published, latest = verify_checkpoints.published(found)
     with _snapshot():
         report(0, "Triggers of the database")
         for line in missing_guards():

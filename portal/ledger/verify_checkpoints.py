@@ -35,14 +35,14 @@ def check_stored(found: Findings, read: merkle.ReadTile, size: int, key: notes.V
     return count
 
 
-def latest_outside(found: Findings) -> str | None:
-    """The newest note kept in a file; a file that cannot be read is a finding."""
+def published(found: Findings) -> tuple[int, str | None]:
+    """What is kept in files by now: (notes in the history, newest note). A file that cannot be read is a finding."""
     try:
-        return outside.latest_note()
+        return outside.published()
     except (OSError, UnicodeDecodeError) as error:
-        text = f"The newest checkpoint outside the database cannot be read: {error}."
+        text = f"The checkpoints outside the database cannot be read: {error}."
         found.add("outside-unreadable", "checkpoints", "latest", text)
-        return None
+        return 0, None
 
 
 def check_outside(

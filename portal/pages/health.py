@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether everything it needs is there. Public: no name, no path, no number of people."""
+"""Whether the process lives, and whether everything it needs is there. Public, so it names no path and no person."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def _migrations() -> str:
 
 def _redis() -> str:
     try:
-        client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+        # Celery's name for a Unix socket is not the client's.
+        url = settings.REDIS_URL.replace("redis+socket://", "unix://", 1)
+        client = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
         with client:
             client.ping()
     except redis.RedisError:

@@ -41,19 +41,33 @@
     else failed();
   }
 
-  /* command palette: a filter over links that are in the page */
+  /* command palette: the links of the page at once, and what the server finds (dialog[data-find]) as it answers */
+  var findTimer, asked = 0;
   function openPalette() {
     var d = $("#palette");
     if (!d) return;
     var input = $("input", d), list = $("ul", d);
     if (!list.children.length) fillPalette(list);
-    function filter() {
-      var q = input.value.toLowerCase(), n = 0;
-      $$("li", list).forEach(function (li) {
-        li.hidden = li.textContent.toLowerCase().indexOf(q) < 0;
-        if (!li.hidden) n++;
-      });
+    function count() {
+      var n = $$("li:not([hidden])", list).length;
       $("[data-n]", d).textContent = n === 1 ? "1 result" : n + " results";
+    }
+    function filter() {
+      var q = input.value.trim().toLowerCase(), mine = ++asked;
+      $$("li[data-found]", list).forEach(function (li) { li.remove(); });
+      $$("li", list).forEach(function (li) { li.hidden = li.textContent.toLowerCase().indexOf(q) < 0; });
+      count();
+      clearTimeout(findTimer);
+      if (!q || !d.dataset.find) return;
+      findTimer = setTimeout(function () {
+        fetch(d.dataset.find + "?q=" + encodeURIComponent(q), { headers: { Accept: "application/json" } })
+          .then(function (r) { return r.ok && !r.redirected ? r.json() : { results: [] }; })
+          .then(function (answer) {
+            if (mine !== asked) return;
+            answer.results.forEach(function (hit) { list.append(paletteLine(hit.label, hit.url, hit.kind, true)); });
+            count();
+          }, function () { /* the page's own links remain */ });
+      }, 120);
     }
     input.value = "";
     filter();
@@ -67,18 +81,22 @@
       if (e.key === "Enter" && document.activeElement === input && links[0]) { location.href = links[0].href; e.preventDefault(); }
     };
   }
+  function paletteLine(words, url, note, found) {
+    var li = document.createElement("li"), link = document.createElement("a"), small = document.createElement("small");
+    link.href = url;
+    small.textContent = note || "";
+    link.append(words, small);
+    li.append(link);
+    if (found) li.dataset.found = "yes";
+    return li;
+  }
   function fillPalette(list) {
     var seen = {};
     $$(".nav a, main a[data-cmd], [data-list] a.cover, [data-list] a.name, .crumbs a").forEach(function (a) {
       var label = $(".lbl", a), words = (a.dataset.cmd || (label || a).textContent).trim().replace(/\s+/g, " ");
       if (!words || seen[words]) return;
       seen[words] = true;
-      var li = document.createElement("li"), link = document.createElement("a"), key = document.createElement("small");
-      link.href = a.href;
-      key.textContent = a.dataset.key || "";
-      link.append(words, key);
-      li.append(link);
-      list.append(li);
+      list.append(paletteLine(words, a.href, a.dataset.key));
     });
   }
 

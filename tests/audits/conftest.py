@@ -107,9 +107,11 @@ def release(world: World) -> Release:
             version=world.version,
             endpoint=world.endpoint,
             requested_by=world.owner,
-            state="in_review",
-            decision=decision,
             words="Please release <b>soon</b>.",
         )
         record(actor=world.owner, event="governance:release:requested", subject=row, body={})
+    with transaction.atomic():
+        row.state, row.decision = "in_review", decision
+        row.save()
+        record(actor=world.owner, event="governance:release:assessed", subject=row, body={})
     return row

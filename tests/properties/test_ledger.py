@@ -24,14 +24,17 @@ def leaves(count):
 
 
 def grown(batches):
-    tiles, size = {}, 0
+    tiles: dict[tuple[int, int], bytes] = {}
     everything = leaves(sum(batches))
+
+    def read(level, index):
+        return tiles.get((level, index), b"")
+
+    size = 0
     for batch in batches:
-        tiles |= merkle.append(
-            size, lambda level, index: tiles.get((level, index), b""), everything[size : size + batch]
-        )
+        tiles.update(merkle.append(size, read, everything[size : size + batch]))
         size += batch
-    return lambda level, index: tiles.get((level, index), b"")
+    return read
 
 
 def naive_root(hashes):

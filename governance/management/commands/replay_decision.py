@@ -24,7 +24,11 @@ class Command(BaseCommand):
         rows = Decision.objects.order_by("pk")
         if decision is not None:
             digits = decision.upper().removeprefix("D-")
-            rows = rows.filter(pk=int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 19 else rows.none()
+            rows = (
+                rows.filter(pk=int(digits))
+                if digits.isascii() and digits.isdigit() and len(digits) < 19
+                else rows.none()
+            )
             if not rows.exists():
                 raise CommandError(f"There is no decision {decision}.", returncode=2)
         wrong = count = 0

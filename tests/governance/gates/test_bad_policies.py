@@ -97,7 +97,6 @@ BAD = [
     (rule('"facts.bias.all(b, b.nn > 1)"'), "undefined field 'nn'", 6, 34),
     (rule('"facts.model.risk_tier == 1"'), "no matching overload", 6, 37),
     (rule('"facts.metrics.all(m, m.value >= 1)"'), "no matching overload", 6, 44),
-
     (rule("'" + "!" * 5000 + "true'"), "longer than 4000", 6, 14),
     (HEAD + "variables: [{name: a, expression: 'variables.a'}]\n" + RULES, "undeclared reference", 4, 45),
     (HEAD + "params: {<<: {a: 1}}\n" + RULES, "'<<' is no parameter name", 4, 10),

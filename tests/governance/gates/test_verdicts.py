@@ -73,7 +73,9 @@ def test_otherwise_asks_a_role() -> None:
 
 def test_budget_that_runs_out_is_unknown() -> None:
     rows = [{"name": f"m{i}", "split": "test", "segment": "all", "value": 1.0} for i in range(400)]
-    nested = "facts.metrics.all(a, facts.metrics.all(b, facts.metrics.all(c, facts.metrics.all(d, a.value + b.value + c.value + d.value > 0.0))))"
+    nested = "a.value + b.value + c.value + d.value > 0.0"
+    for name in "dcba":
+        nested = f"facts.metrics.all({name}, {nested})"
     result = decide(f'"{nested}"', metrics=rows)
     assert result.verdict == "unknown"
     assert "udget" in result.rules[0].message
@@ -158,7 +160,8 @@ def test_replay_is_identical_and_notices_a_changed_byte() -> None:
 def test_bytes_are_the_same_in_other_processes() -> None:
     policies, sample = _sample()
     code = (
-        "import sys, json; from governance.gates.policy import load_policy; from governance.gates.facts import parse_facts;"
+        "import sys, json; from governance.gates.policy import load_policy;"
+        "from governance.gates.facts import parse_facts;"
         "from governance.gates.evaluate import evaluate; from pathlib import Path;"
         "ps = [load_policy(p.read_text()) for p in sorted(Path('governance/library').glob('*.yaml'))];"
         "print(evaluate(ps, parse_facts(sys.stdin.read())).digest)"

@@ -131,6 +131,8 @@ def test_log_in_again_comes_back_to_the_page(as_user, client):
     house = House()
     release = house.release()
     address = reverse("release-decide", kwargs={"number": release.pk})
-    assert client.post(address, {}).status_code == 302
+    lost = client.post(address, {"reason": "A long thought."})
+    assert lost.status_code == 403
+    assert "A long thought." in lost.content.decode()
     answer = as_user(house["validator"]).get(address)
     assert answer["Location"] == reverse("release", kwargs={"number": release.pk})

@@ -153,7 +153,7 @@ def test_menu_and_home_panels():
     assert nav.decide_panel(request) is None
     renew = nav.renew_panel(request)
     assert renew is not None
-    assert renew.context["refused"] == [blocked]
+    assert [row["number"] for row in renew.context["rows"]] == [blocked.public_id]
     request.user = house["admin"]
     assert nav.renew_panel(request) is None
     assert nav.refused_panel(request) is None

@@ -30,7 +30,20 @@ def test_canonical_bytes_refuses_what_readers_could_differ_about(value):
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":1,"a":2}', "NaN", "[Infinity]", "1e999", str(2**53), b"\xff", "[" * 100_000, "{", "", '{"a":1} x'],
+    [
+        '{"a":1,"a":2}',
+        "NaN",
+        "[Infinity]",
+        "1e999",
+        str(2**53 + 1),
+        str(-(2**60)),
+        "1" * 400,
+        b"\xff",
+        "[" * 100_000,
+        "{",
+        "",
+        '{"a":1} x',
+    ],
 )
 def test_parse_strict_refuses(text):
     with pytest.raises(CanonicalError):
@@ -45,3 +58,8 @@ def test_parse_strict_names_the_key_given_twice():
 def test_parse_strict_reads_what_canonical_bytes_wrote():
     value = {"a": [1, 2.5, "ü", None, True], "b": {"c": -(2**53) + 1}}
     assert parse_strict(canonical_bytes(value)) == value
+
+
+@pytest.mark.parametrize("value", [1e18, 1e20, 2.0**53, -(2.0**60), 1e21, 1.5e300])
+def test_large_float_comes_back_as_it_was_written(value):
+    assert parse_strict(canonical_bytes([value])) == [value]
