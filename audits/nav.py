@@ -38,11 +38,12 @@ def bias_panel(request: HttpRequest, version: ModelVersion) -> tuple[str, Mappin
     """Bias tests of a version: its reports, runs without a result, and the way to a new test."""
     actor, team = _actor(request), version.model.team_id
     reports = version.evidence.filter(kind=EvidenceKind.BIAS).select_related("recorded_by").order_by("-pk")[:5]
-    return "audits/version_panel.html", {
+    panel = {
         "bias_reports": list(reports),
         "bias_runs": list(selectors.open_runs_of(version)[:5]),
         "may_test": can(actor, Permission.AUDITS_TEST_RUN_CREATE, team),
     }
+    return "audits/version_panel.html", {"panel": panel, "version": version}
 
 
 release_page.register(pack_panel)

@@ -17,15 +17,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from audits.services.bias import submit_predictions
-from audits.services.packs import request_pack
 from django.db import transaction
 from django.utils import timezone
 
+from audits.services.bias import submit_predictions
+from audits.services.packs import request_pack
 from catalog.choices import DatasetRole, Environment, Exposure, RiskTier
 from catalog.models import DatasetSnapshot, Endpoint, ModelVersion, RegisteredModel
 from catalog.services import cards, datasets, endpoints, facts, models, versions
 from demo import people, tumour
+from demo.names import INCOME, TUMOUR
 from governance.choices import DecisionChoice, ReleaseState
 from governance.models import Release
 from governance.services import approvals, policies, releases
@@ -37,7 +38,6 @@ from portal.jobs.models import Job
 from portal.ledger.services import Subject, record
 
 DATA = Path(__file__).resolve().parent / "data"
-INCOME, TUMOUR = "income-model", "tumour-triage"
 ADULT = "adult.csv.gz"
 # version, predictions file, what the developer wrote on registering it
 INCOME_VERSIONS = (

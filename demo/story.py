@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audits.models import EvidencePack
 from django.contrib.sessions.backends.base import SessionBase
 
+from audits.models import EvidencePack
 from catalog.models import ModelVersion
-from demo.seed import INCOME, TUMOUR
+from demo.names import INCOME, TUMOUR
 from governance.models import Approval, Release
 from portal.ledger.models import LedgerEntry
 

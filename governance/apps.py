@@ -5,4 +5,4 @@ class GovernanceConfig(AppConfig):
     name = "governance"
 
     def ready(self) -> None:
-        from governance import ledger_states, nav, subscriptions  # noqa: F401, PLC0415 (register once loaded)
+        from governance import ledger_states, nav, subscriptions, tasks  # noqa: F401, PLC0415 (register once loaded)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher import backups, doctor, environment, locks, ports, processes, secrets_store, services, testing
+from launcher import backups, doctor, environment, locks, ports, processes, secrets_store, services, testing, upgrade
 from launcher.console import Console
 from launcher.errors import LauncherError
 from launcher.installation import Installation, locate, make_folders
@@ -222,6 +222,8 @@ class _Opened:
 def _django(place: Installation, arguments: Sequence[str], *, powers: str = "app") -> int:
     with _Opened(place) as stores:
         env = _command_environment(place, stores, powers=powers)
+        if locks.holder(place.holder_file) is None:
+            upgrade.prepare_first(place, Console(sys.stderr, quiet=True), stores, env)
         return subprocess.call([str(place.python), str(place.project / "manage.py"), *arguments], env=env)
 
 

@@ -43,36 +43,62 @@ def static_digest(place: Installation) -> str:
 
 def prepare(place: Installation, console: Console, stores: services.Stores, env: dict[str, str]) -> None:
     """Migrate as the owner, make the keys, collect the static files: each only when something changed."""
-    done = locks.read_json(place.state_file)
-    if stores.embedded_database and stores.postgres.fresh:
-        done = {key: value for key, value in done.items() if key == "static"}
-    wanted = schema_digest(place)
-    with console.step("schema") as step:
-        if stores.embedded_database and not stores.postgres.fresh and done.get("schema") == wanted:
-            step.skip("unchanged")
-        else:
-            if stores.embedded_database and not stores.postgres.fresh and done.get("schema"):
-                name = time.strftime("before-upgrade-%Y%m%dT%H%M%SZ.tar", time.gmtime())
-                backups.write(place, stores, env, place.backups / name)
-                step.note(f"backup in {place.backups / name}")
-            services.manage(place, env | stores.urls(powers="owner"), "prepare")
-            done["schema"] = wanted
-            locks.write_json(place.state_file, done)
-    with console.step("keys") as step:
-        if (place.keys / "ledger_ed25519.pem").exists() and done.get("keys") == wanted:
-            step.skip("there")
-        else:
-            services.manage(place, env, "make_keys")
-            done["keys"] = wanted
-            locks.write_json(place.state_file, done)
+    done = _done(place, stores)
+    _schema(place, console, stores, env, done)
+    _keys(place, console, env, done)
     with console.step("static files") as step:
         now = static_digest(place)
         if done.get("static") == now and (place.static / "staticfiles.json").exists():
             step.skip("unchanged")
         else:
             services.manage(place, env, "collectstatic", "--noinput", "--clear", "--verbosity", "0")
-            done["static"] = now
-            locks.write_json(place.state_file, done)
+            _remember(place, done, "static", now)
+
+
+def prepare_first(place: Installation, console: Console, stores: services.Stores, env: dict[str, str]) -> None:
+    """Schema and keys for a command that comes before the first run."""
+    done = _done(place, stores)
+    if stores.embedded_database and not done.get("schema"):
+        _schema(place, console, stores, env, done)
+        _keys(place, console, env, done)
+
+
+def _done(place: Installation, stores: services.Stores) -> dict[str, str]:
+    """What was done already. What was done to another database does not count for a new one."""
+    done = locks.read_json(place.state_file)
+    if stores.embedded_database and stores.postgres.fresh:
+        return {key: value for key, value in done.items() if key == "static"}
+    return done
+
+
+def _remember(place: Installation, done: dict[str, str], name: str, digest: str) -> None:
+    done[name] = digest
+    locks.write_json(place.state_file, done)
+
+
+def _schema(
+    place: Installation, console: Console, stores: services.Stores, env: dict[str, str], done: dict[str, str]
+) -> None:
+    wanted = schema_digest(place)
+    with console.step("schema") as step:
+        if stores.embedded_database and done.get("schema") == wanted:
+            step.skip("unchanged")
+            return
+        if stores.embedded_database and done.get("schema"):
+            name = time.strftime("before-upgrade-%Y%m%dT%H%M%SZ.tar", time.gmtime())
+            backups.write(place, stores, env, place.backups / name)
+            step.note(f"backup in {place.backups / name}")
+        services.manage(place, env | stores.urls(powers="owner"), "prepare")
+        _remember(place, done, "schema", wanted)
+
+
+def _keys(place: Installation, console: Console, env: dict[str, str], done: dict[str, str]) -> None:
+    with console.step("keys") as step:
+        if (place.keys / "ledger_ed25519.pem").exists() and done.get("keys") == done["schema"]:
+            step.skip("there")
+            return
+        services.manage(place, env, "make_keys")
+        _remember(place, done, "keys", done["schema"])
 
 
 def is_empty(place: Installation, stores: services.Stores, env: dict[str, str]) -> bool:

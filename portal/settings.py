@@ -219,6 +219,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ConditionStateEnum": "governance.choices.ConditionState",
+        "DatasetRoleEnum": "catalog.choices.DatasetRole",
+        "JobStateEnum": "portal.jobs.choices.State",
+        "ReleaseStateEnum": "governance.choices.ReleaseState",
+    },
 }
 GATE_CHECK_WAIT_SECONDS = 2.0
 

@@ -1,11 +1,9 @@
 """Every address of the portal (composition root): pages by app, the API below /api/v1/."""
 
-from allauth.account import views as account
 from django.urls import include, path
 
 urlpatterns = [
-    path("accounts/login/", account.login, name="account_login"),
-    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/", include("portal.accounts.urls")),
     path("", include("portal.pages.urls")),
     path("", include("catalog.pages.urls")),
     path("", include("governance.pages.urls")),
@@ -16,6 +14,8 @@ urlpatterns = [
     path("api/v1/", include("governance.api.urls")),
     path("api/v1/", include("audits.api.urls")),
 ]
+
+handler400 = "portal.pages.errors.bad_request"
 handler403 = "portal.pages.errors.forbidden"
 handler404 = "portal.pages.errors.not_found"
 handler500 = "portal.pages.errors.server_error"

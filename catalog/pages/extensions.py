@@ -21,7 +21,8 @@ def register(function: PanelFunction, kind: Kind = "version") -> None:
     """Add a panel to the pages of that kind; called from an app's `ready()`.
 
     The function gets the request and the row (RegisteredModel, ModelVersion or Endpoint) and returns
-    (template, context), or None for no panel.
+    (template, context), or None for no panel. The template gets the context also as `panel`, and the row as
+    `model`, `version` or `endpoint`.
     """
     if (kind, function) not in _functions:
         _functions.append((kind, function))
@@ -30,4 +31,8 @@ def register(function: PanelFunction, kind: Kind = "version") -> None:
 def panels(kind: Kind, request: HttpRequest, subject: Any) -> list[SafeString]:
     """The panels of all apps for this row, drawn, in the order in which they were registered."""
     found = [function(request, subject) for known, function in _functions if known == kind]
-    return [render_to_string(panel[0], dict(panel[1]), request=request) for panel in found if panel is not None]
+    row = {kind.split("-")[0]: subject}
+    return [
+        render_to_string(template, {**row, **context, "panel": context}, request=request)
+        for template, context in (panel for panel in found if panel is not None)
+    ]

@@ -14,17 +14,6 @@ from portal.accounts.models import Team, User
 from portal.ledger.canonical import MAX_SAFE_INTEGER, CanonicalError, parse_strict
 
 
-class CatalogForm(forms.Form):
-    """Labels and hints stand beside each field; a refused field keeps what was typed."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect):
-                css = field.widget.attrs.get("class", "")
-                field.widget.attrs["class"] = f"inp {css}".strip()
-
-
 class WordsField(forms.CharField):
     """Words separated by commas or lines, as a list."""
 
@@ -46,7 +35,7 @@ class FilesField(forms.FileField):
         return [super(FilesField, self).clean(item, initial) for item in data or [] if item]
 
 
-class TeamForm(CatalogForm):
+class TeamForm(forms.Form):
     """A form whose row belongs to a team in which the actor holds the permission."""
 
     team_permission: Permission
@@ -84,7 +73,7 @@ class ModelForm(TeamForm):
     )
 
 
-class VersionForm(CatalogForm):
+class VersionForm(forms.Form):
     """A version: files that are uploaded here, or declared by digest and uploaded later."""
 
     version = forms.CharField(max_length=40, help_text="Such as 1.2.0. It cannot be used again.")
@@ -162,7 +151,7 @@ def _json(text: str, kind: type, words: str) -> Any:
     return found
 
 
-class UploadForm(CatalogForm):
+class UploadForm(forms.Form):
     artifact = forms.ChoiceField(label="Which file")
     file = forms.FileField(label="The file", help_text="It is kept only when its digest and size are as declared.")
 
@@ -171,7 +160,7 @@ class UploadForm(CatalogForm):
         self.fields["artifact"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
 
-class CardForm(CatalogForm):
+class CardForm(forms.Form):
     """The sections that people write; measured ones are no fields at all."""
 
     based_on = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
@@ -184,7 +173,7 @@ class CardForm(CatalogForm):
                     label=title,
                     required=False,
                     max_length=20_000,
-                    widget=forms.Textarea(attrs={"rows": 4, "class": "inp"}),
+                    widget=forms.Textarea(attrs={"rows": 4}),
                 )
 
     def sections(self) -> dict[str, str]:
@@ -200,7 +189,7 @@ class DatasetForm(TeamForm):
     description = forms.CharField(max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4}))
 
 
-class SnapshotForm(CatalogForm):
+class SnapshotForm(forms.Form):
     label = forms.CharField(max_length=80, help_text="Such as 2026-06 or v12.")
     sha256 = forms.CharField(max_length=71, label="SHA-256", widget=forms.TextInput(attrs={"class": "mono"}))
     rows = forms.IntegerField(min_value=0, max_value=MAX_SAFE_INTEGER)

@@ -41,35 +41,52 @@ def card_rows(state: selectors.CardState) -> list[dict[str, Any]]:
     ]
 
 
+def card_context(state: selectors.CardState) -> dict[str, Any]:
+    """What the panels about a card read."""
+    return {
+        "card": state,
+        "card_rows": card_rows(state),
+        "card_total": len(CARD_SECTIONS),
+        "card_filled": len(CARD_SECTIONS) - len(state.missing),
+        "missing_titles": [CARD_SECTIONS[key][0] for key in state.missing],
+        "stale_titles": [CARD_SECTIONS[key][0] for key in state.stale],
+    }
+
+
 class VersionPage(ReadPage):
     permission = P.CATALOG_MODEL_READ
     nav = "models"
     template_name = "catalog/version.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        version = selectors.version_named(self.actor, self.kwargs["name"], self.kwargs["version"])
-        team = version.model.team_id
-        card = selectors.card_state(version)
+        version = selectors.version_named(self.actor, kwargs.pop("name"), kwargs.pop("version"))
+        artifacts = selectors.artifacts_of(version)
+        deployments = list(version.deployments.select_related("endpoint").order_by("-pk")[:10])
         return super().get_context_data(
             version=version,
             model=version.model,
             run=version.training_run,
-            artifacts=selectors.artifacts_of(version),
+            artifacts=artifacts,
+            waiting=sum(not row.uploaded for row in artifacts),  # type: ignore[attr-defined]
             datasets=list(version.datasets.select_related("snapshot__dataset").order_by("role", "pk")),
             metrics=selectors.current_metrics([version.pk])[version.pk],
             evidence=list(version.evidence.select_related("recorded_by").order_by("-pk")[:EVIDENCE_SHOWN]),
-            deployments=list(version.deployments.select_related("endpoint").order_by("-pk")[:10]),
-            card=card,
-            card_rows=card_rows(card),
-            card_total=len(CARD_SECTIONS),
+            deployments=deployments,
+            live=[row for row in deployments if row.is_live],
+            **card_context(selectors.card_state(version)),
             panels=extensions.panels("version", self.request, version),
             side_panels=extensions.panels("version-side", self.request, version),
             entries=entries_about("version", version.pk)[:10],
-            may_upload=can(self.actor, P.CATALOG_VERSION_CREATE, team),
-            may_write=can(self.actor, P.CATALOG_FACT_RECORD, team),
-            may_request=can(self.actor, P.GOVERNANCE_RELEASE_REQUEST, team),
+            **self._may(version.model.team_id),
             **kwargs,
         )
+
+    def _may(self, team: int) -> dict[str, bool]:
+        return {
+            "may_upload": can(self.actor, P.CATALOG_VERSION_CREATE, team),
+            "may_write": can(self.actor, P.CATALOG_FACT_RECORD, team),
+            "may_request": can(self.actor, P.GOVERNANCE_RELEASE_REQUEST, team),
+        }
 
 
 def _declared(file: UploadedFile) -> DeclaredArtifact:

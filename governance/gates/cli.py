@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from governance.gates.cases import publish_problems, run_cases
-from governance.gates.errors import GateError, PolicyError
+from governance.gates.errors import FactsError, GateError, PolicyError
 from governance.gates.evaluate import evaluate
 from governance.gates.facts import parse_facts
 from governance.gates.facts_docs import facts_reference_markdown, json_schema
@@ -58,10 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GateError as error:
         text = error.caret_text if isinstance(error, PolicyError) else error.diagnostics()
         if options.json:
-            place = {"line": error.line, "column": error.column} if isinstance(error, PolicyError) else {}
-            print(json.dumps({"error": error.message, "how": error.how, **place}))
+            print(json.dumps({"error": error.message, "how": error.how, **_place(error)}))
         print(text, file=sys.stderr)
         return ERROR
+
+
+def _place(error: GateError) -> dict[str, object]:
+    if isinstance(error, PolicyError):
+        return {"line": error.line, "column": error.column}
+    return {"path": error.path} if isinstance(error, FactsError) else {}
 
 
 def _eval(policy_file: Path, facts_file: Path, *, as_json: bool) -> int:

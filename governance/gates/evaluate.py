@@ -175,7 +175,7 @@ def _judge(
         empty = [] if rule.empty_passes else _empty(policy, rule, data)
         if not empty:
             return "pass", rule.title, "", ()
-        return "unknown", f"Nothing to judge: no row of {', '.join(empty)} counts here.", "", tuple(empty)
+        return "unknown", f"Nothing to judge: {', '.join(empty)} has no row that counts.", "", tuple(empty)
     if held.value is not False:
         return _unknown(rule, data, held, broken)
     if rule.otherwise is not None:
@@ -199,20 +199,25 @@ def _unknown(
         return "unknown", f"The rule has no answer: {cause.error or 'it gave neither true nor false'}.", "", ()
     named = sorted(path for path in rule.reads.paths if cause.missing in path.replace("[]", "").split("."))
     absent = [path for path in named if not _is_known(path, data["facts"])]
+    # Of a list that is missing as a whole, its fields need no mention.
+    absent = [path for path in absent if not any(path.startswith(f"{other}[].") for other in absent)]
     if absent:
         return "unknown", f"Not known: {', '.join(absent)}.", "", tuple(absent)
     return "unknown", f"The rule has no answer: it looks for {cause.missing!r}, which is not there.", "", ()
 
 
 def _empty(policy: Policy, rule: Rule, data: Mapping[str, Any]) -> list[str]:
-    """The lists of facts that the rule passed over although they, or the rows picked from them, are none."""
+    """The lists that the rule passed over although they, or the rows picked from them, are none or not known.
+
+    A list that is absent counts as an empty one: else leaving out the key of an empty list could make a rule pass.
+    """
     found = set[str]()
     for path in rule.reads.lists:
-        if not path.startswith(VARIABLES):
-            found |= {path} if [] in _values(path, data["facts"]) else set()
-        elif data["variables"].get(path.removeprefix(VARIABLES)) == []:
-            picked_from = direct_lists(policy.variable_reads[path.removeprefix(VARIABLES)].lists)
-            found |= set(picked_from) or {path}
+        name = path.removeprefix(VARIABLES)
+        if name == path:
+            found |= {path} if any(value in (None, []) for value in _values(path, data["facts"])) else set()
+        elif data["variables"].get(name) in (None, []):
+            found |= set(direct_lists(policy.variable_reads[name].lists)) or {path}
     return sorted(found)
 
 

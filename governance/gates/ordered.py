@@ -19,7 +19,7 @@ def ordered(facts: Mapping[str, Any], message: Message = FACTS) -> dict[str, Any
             found[name] = value
         elif field.message is None:
             found[name] = sorted(value)
-        elif field.repeated:
+        elif isinstance(value, list):
             rows = [ordered(row, field.message) for row in value]
             found[name] = sorted(rows, key=lambda row, key=field.message.key: _place(row, key))  # type: ignore[misc]
         else:

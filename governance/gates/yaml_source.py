@@ -107,7 +107,7 @@ def _scan(source: Source) -> None:
     """Refuse what may not occur before anything is built: a bomb of aliases never unfolds."""
     depth = documents = 0
     for count, event in enumerate(yaml.parse(source.text, Loader=yaml.SafeLoader)):
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        line, column = _mark(event)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             how = "Write the value out where it is used."
             raise source.error("Anchors and aliases are not read.", line, column, how=how, code="anchor")
@@ -124,7 +124,11 @@ def _scan(source: Source) -> None:
             raise source.error("The file holds too many values.", line, column, how="Split the policy.")
 
 
-def _node(source: Source, node: yaml.Node, depth: int) -> Node:
+def _mark(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _node(source: Source, node: Any, depth: int) -> Node:
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Node] = {}

@@ -37,9 +37,18 @@ def rows(rules: Sequence[Mapping[str, Any]], version: ModelVersion, endpoint_nam
     found = []
     for rule in wanted:
         look, word, *_ = LOOKS[rule["verdict"]]
-        supplies = [supply(path, version, endpoint_name) for path in rule["missing"]]
+        supplies = _supplies(rule["missing"], version, endpoint_name)
         found.append(Row(rule, "" if rule["enforcement"] == ADVISORY else look, word, supplies))
     return found
+
+
+def _supplies(paths: Sequence[str], version: ModelVersion, endpoint_name: str) -> list[Supply]:
+    """How to supply these facts; those that are supplied in the same way stand together."""
+    found: dict[str, list[Supply]] = {}
+    for path in paths:
+        one = supply(path, version, endpoint_name)
+        found.setdefault(one.how, []).append(one)
+    return [Supply(", ".join(one.path for one in group), how, group[0].url) for how, group in found.items()]
 
 
 def counts(rules: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

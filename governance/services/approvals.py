@@ -13,10 +13,10 @@ from catalog.services.endpoints import lock_endpoint, open_deployment
 from governance import policies, seats
 from governance.choices import BLOCKING, DECIDING_ROLES, DecisionChoice, ReleaseState
 from governance.models import Approval, Condition, Release
-from governance.services.releases import assess_release, lock_release, move
+from governance.services.releases import assess_locked, lock_release, move
 from portal.access import Permission, require
 from portal.accounts.models import User
-from portal.errors import Conflict, InvalidInput, PermissionRefused
+from portal.errors import Conflict, DomainError, InvalidInput, PermissionRefused
 from portal.ledger.services import record
 
 APPROVING = (DecisionChoice.APPROVE, DecisionChoice.CONDITIONS)
@@ -49,17 +49,23 @@ def decide_release(
     """
     _check_form(role, choice, reason.strip(), conditions)
     require(actor, Permission.GOVERNANCE_RELEASE_DECIDE, release.version.model.team_id)
-    # In a transaction of its own: what it finds stays true although this act may be refused.
-    assess_release(release)
-    return _decide(
-        release,
-        actor=actor,
-        role=role,
-        choice=DecisionChoice(choice),
-        digest=decision_digest,
-        reason=reason.strip(),
-        conditions=conditions,
-    )
+    with transaction.atomic():
+        lock_endpoint(release.endpoint_id)
+        release = assess_locked(release.pk)
+        refused = _refusal(release, actor, role, DecisionChoice(choice), decision_digest)
+        # What the gates found stays true although this act is refused, so the refusal is raised after the commit.
+        if refused is None:
+            return _decide(release, actor, role, DecisionChoice(choice), reason.strip(), conditions)
+    raise refused
+
+
+def _refusal(release: Release, actor: User, role: str, choice: DecisionChoice, digest: str) -> DomainError | None:
+    try:
+        _check_state(release, choice, digest)
+        _check_person(release, actor, role, seats.seats_of(release, seats.load(release)))
+    except DomainError as error:
+        return error
+    return None
 
 
 def _check_form(role: str, choice: str, reason: str, conditions: Sequence[ConditionDraft]) -> None:
@@ -83,29 +89,20 @@ def _check_form(role: str, choice: str, reason: str, conditions: Sequence[Condit
             raise InvalidInput("A condition is not complete.", code="condition-invalid", field="conditions", how=how)
 
 
-@transaction.atomic
 def _decide(
     release: Release,
-    *,
     actor: User,
     role: str,
     choice: DecisionChoice,
-    digest: str,
     reason: str,
     conditions: Sequence[ConditionDraft],
 ) -> Approval:
-    lock_endpoint(release.endpoint_id)
-    release = lock_release(release.pk)
-    _check_state(release, choice, digest)
-    approvals = seats.load(release)
-    state = seats.seats_of(release, approvals)
-    _check_person(release, actor, role, state)
     assert release.decision is not None
     now = timezone.now()
     approval = Approval.objects.create(
         release=release,
         decision=release.decision,
-        decision_digest=digest,
+        decision_digest=release.decision.digest,
         person=actor,
         role=role,
         choice=choice,
@@ -115,7 +112,7 @@ def _decide(
     _record(approval, actor=actor, now=now)
     for condition in conditions:
         _open_condition(approval, condition, actor=actor, now=now)
-    _follow(release, approval, [approval, *approvals], actor=actor, now=now)
+    _follow(release, approval, actor=actor, now=now)
     return approval
 
 
@@ -195,7 +192,7 @@ def _open_condition(approval: Approval, draft: ConditionDraft, *, actor: User, n
     )
 
 
-def _follow(release: Release, approval: Approval, approvals: list[Approval], *, actor: User, now: datetime) -> None:
+def _follow(release: Release, approval: Approval, *, actor: User, now: datetime) -> None:
     """What the decision does to the release."""
     if release.state == ReleaseState.LIVE:
         # A renewed approval of what is live changes no deployment.
@@ -204,7 +201,7 @@ def _follow(release: Release, approval: Approval, approvals: list[Approval], *, 
         move(release, ReleaseState.REJECTED, actor=actor, now=now, event="governance:release:rejected")
     elif approval.choice == DecisionChoice.CHANGES:
         move(release, ReleaseState.CHANGES_ASKED, actor=actor, now=now, event="governance:release:changes-asked")
-    elif all(seat.is_filled for seat in seats.seats_of(release, approvals)):
+    elif all(seat.is_filled for seat in seats.seats_of(release, seats.load(release))):
         _go_live(release, actor=actor, now=now)
 
 

@@ -101,7 +101,12 @@ def request_release(
 def assess_release(release: Release, *, actor: User | None = None) -> Release:
     """Let the gates run again, as facts or policies may have changed. A release that is over stays as it is."""
     lock_endpoint(release.endpoint_id)
-    return _assess(lock_release(release.pk), actor=actor)
+    return assess_locked(release.pk, actor=actor)
+
+
+def assess_locked(pk: int, *, actor: User | None = None) -> Release:
+    """The same for a caller who holds the endpoint's lock; the release's row stays locked."""
+    return _assess(lock_release(pk), actor=actor)
 
 
 def _assess(release: Release, *, actor: User | None) -> Release:

@@ -34,6 +34,9 @@ class User(AbstractBaseUser):
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    # A log-in is no change of the account: nothing of this row is written by it.
+    last_login = None
+
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

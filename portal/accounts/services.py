@@ -34,7 +34,8 @@ def create_person(
         user.set_password(password)
         user.full_clean()
     except ValidationError as error:
-        raise InvalidInput(" ".join(error.messages), code="account-invalid", field="password") from error
+        field = next(iter(error.error_dict), "password") if hasattr(error, "error_dict") else "password"
+        raise InvalidInput(" ".join(error.messages), code="account-invalid", field=field) from error
     user.save()
     record(actor=actor, event="portal:user:created", subject=user, body={"kind": user.kind})
     return user

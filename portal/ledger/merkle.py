@@ -73,12 +73,11 @@ def edge_tiles(size: int) -> list[TileKey]:
 
 def append(size: int, read: ReadTile, leaves: Iterable[bytes]) -> dict[TileKey, bytes]:
     """Append leaf hashes to a tree of `size` leaves: the new whole content of every tile that changes."""
-    open_tiles = {level: [index, bytearray(read(level, index))] for level, index in edge_tiles(size)}
+    open_tiles = {level: (index, bytearray(read(level, index))) for level, index in edge_tiles(size)}
     changed: dict[TileKey, bytes] = {}
 
     def push(level: int, value: bytes, position: int) -> None:
-        tile = open_tiles.setdefault(level, [position // TILE_WIDTH, bytearray()])
-        index, hashes = tile
+        index, hashes = open_tiles.setdefault(level, (position // TILE_WIDTH, bytearray()))
         hashes += value
         if len(hashes) == TILE_WIDTH * HASH_SIZE:
             changed[level, index] = bytes(hashes)

@@ -61,7 +61,7 @@ class StyleguidePage(ReadPage):
             icons=icon_names(),
             form=ExampleForm({"name": "Not A Name " * 6, "due_on": "soon"}),
             jobs=example_jobs(),
-            plot=interval_plot(rows, 0.8, title="Example ratio by group"),
+            plot=interval_plot(rows, 0.8, title="Example ratio by group", limit_label="limit 0.80"),
             now=timezone.now(),
             **kwargs,
         )

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import Deployment
+from governance import policies as may
 from governance import selectors
 from governance.models import Approval, Condition, Decision, Release
 from governance.services import conditions, gate_checks, policies, reassessment, releases
@@ -127,9 +128,10 @@ def test_duties_stay_apart(who, part) -> None:
 
 def test_service_identity_never_decides(who) -> None:
     release = governance.release_in_review(who)
-    with pytest.raises(PermissionRefused) as caught:
-        governance.decide(release, people.service("validator", who.team), "validator")
-    assert "service identity" in caught.value.message
+    service = people.service("developer", who.team)
+    with pytest.raises(PermissionRefused):
+        governance.decide(release, service, "validator")
+    assert "service identity" in may.conflict_of(service, release)
 
 
 def test_role_must_be_held_and_seat_open(who) -> None:

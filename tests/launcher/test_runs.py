@@ -15,6 +15,13 @@ from launcher import processes
 from tests.conftest import ROOT
 from tests.launcher.conftest import House, eventually, kill
 
+RECORD = """
+from django.db import transaction
+from portal.ledger.services import Subject, record
+with transaction.atomic():
+    record(actor=None, event="portal:setting:changed", subject=Subject("portal.setting", "name"), body={"to": "x"})
+"""
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stack")]
 
 
@@ -45,6 +52,12 @@ def test_manage_when_it_runs_uses_its_database_as_the_application(house: House) 
         "from django.db import connection as c; k = c.cursor(); k.execute('select current_user'); print(k.fetchone())"
     )
     assert "gatehouse_app" in house("manage", "shell", "--no-imports", "-c", script)
+
+
+def test_clock_and_worker_number_what_is_recorded(house: House) -> None:
+    house.ensure()
+    house("manage", "shell", "--no-imports", "-c", RECORD)
+    assert eventually((house.var / "checkpoints" / "latest").exists)
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis", "worker", "web"])

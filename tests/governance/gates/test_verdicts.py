@@ -47,6 +47,14 @@ def decide(require: str, more: str = "", **sections: Any) -> Result:
         ('"!facts.bias.exists(b, b.ratio < 0.8)"', {"bias": []}, "unknown"),
         ("\"facts.model.intended_use.all(u, u == 'x')\"", {"model": {"intended_use": []}}, "unknown"),
         ('"facts.card.complete || true"', {}, "pass"),
+        # An empty list is not known, however the rule came to pass; nor is one that is absent.
+        ('"facts.card.complete || facts.bias.all(b, b.n > 1)"', {"card": {"complete": True}, "bias": []}, "unknown"),
+        ('"facts.card.complete || facts.bias.all(b, b.n > 1)"', {"card": {"complete": True}}, "unknown"),
+        (
+            "\"facts.datasets.all(d, d.purposes.all(p, p == 'x'))\"",
+            {"datasets": [{"id": "a", "purposes": []}]},
+            "unknown",
+        ),
     ],
 )
 def test_verdict_of_a_rule(require: str, sections: dict[str, Any], verdict: str) -> None:
@@ -56,6 +64,40 @@ def test_verdict_of_a_rule(require: str, sections: dict[str, Any], verdict: str)
 def test_unknown_names_what_is_missing() -> None:
     result = decide('"facts.bias.all(b, b.ratio >= 0.8)"', bias=[{"attribute": "sex", "group": "F", "n": 3}])
     assert result.rules[0].missing == ("bias[].ratio",)
+
+
+def test_list_that_is_missing_is_named_without_its_fields() -> None:
+    result = decide('"facts.bias.all(b, b.ratio >= 0.8)"')
+    assert result.rules[0].missing == ("bias",)
+
+
+def test_emptiness_is_seen_through_a_variable_that_is_no_list() -> None:
+    text = rule('"variables.fine"').replace(
+        "rules:", "variables: [{name: fine, expression: 'facts.bias.all(b, b.n > 1)'}]\nrules:"
+    )
+    result = evaluate([load_policy(text)], facts(bias=[]))
+    assert (result.verdict, result.rules[0].missing) == ("unknown", ("bias",))
+
+
+def test_selector_that_does_not_match_decides_before_one_that_is_not_known() -> None:
+    for selectors in ("{riskTier: [high], target: [production]}", "{target: [production], riskTier: [high]}"):
+        policy = load_policy(rule('"true"', more=f"appliesTo: {selectors}\n"))
+        assert evaluate([policy], facts(subject={"target": "staging"})).verdict == "not_applicable"
+        assert evaluate([policy], facts(subject={"target": "production"})).verdict == "unknown"
+
+
+def test_policy_that_blocks_from_a_date_blocks_where_the_time_is_not_known() -> None:
+    text = rule('"facts.card.complete"', more='enforcement: {mode: block, from: "2027-01-01"}\n')
+    no = {"card": {"complete": False}}
+    assert evaluate([load_policy(text)], facts(evaluated_at="2026-12-31T23:59:59Z", **no)).verdict == "not_applicable"
+    assert evaluate([load_policy(text)], facts(evaluated_at="2027-01-01T00:00:00Z", **no)).verdict == "fail"
+    assert evaluate([load_policy(text)], facts(**no)).verdict == "fail"
+
+
+def test_facts_read_carry_their_evidence() -> None:
+    row = {"attribute": "sex", "group": "F", "ratio": 0.9, "evidence": "EV-7"}
+    result = decide('"facts.bias.all(b, b.ratio >= 0.8)"', bias=[row])
+    assert result.rules[0].facts == ({"path": "bias[attribute=sex, group=F].ratio", "value": 0.9, "evidence": "EV-7"},)
 
 
 def test_empty_passes_only_with_a_reason() -> None:
