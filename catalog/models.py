@@ -110,7 +110,7 @@ class TrainingRun(models.Model):
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="runs")
     job_id = models.CharField(max_length=120)
     code_revision = models.CharField(max_length=80)
-    parameters = models.JSONField(default=dict)
+    parameters = models.JSONField(default=dict, blank=True)
     provider = models.CharField(max_length=60, blank=True)
     region = models.CharField(max_length=40, blank=True)
     cost_amount = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)

@@ -205,7 +205,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('job_id', models.CharField(max_length=120)),
                 ('code_revision', models.CharField(max_length=80)),
-                ('parameters', models.JSONField(default=dict)),
+                ('parameters', models.JSONField(blank=True, default=dict)),
                 ('provider', models.CharField(blank=True, max_length=60)),
                 ('region', models.CharField(blank=True, max_length=40)),
                 ('cost_amount', models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True)),

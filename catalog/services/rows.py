@@ -62,7 +62,7 @@ def _names(constraint: models.UniqueConstraint) -> Sequence[str]:
         return list(constraint.fields)
     found = []
     for expression in constraint.expressions:
-        sources = expression.get_source_expressions() or [expression]
+        sources = [expression] if isinstance(expression, models.F) else expression.get_source_expressions()
         found += [source.name for source in sources if isinstance(source, models.F)]
     return found
 

@@ -111,7 +111,8 @@ class DecisionOut(DecisionShort):
     facts = serializers.DictField()
     result = serializers.DictField()
 
-    class Meta(DecisionShort.Meta):
+    class Meta:
+        model = Decision
         fields = (*DecisionShort.Meta.fields, "model", "version", "endpoint", "facts", "result")
 
 
@@ -138,7 +139,7 @@ class ReleaseOut(serializers.ModelSerializer):
 
 class SeatOut(serializers.Serializer):
     role = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     state = serializers.CharField(help_text="open, mine, filled or stale")
     holders = serializers.ListField(child=serializers.CharField())
     approval = ApprovalOut(allow_null=True)
@@ -156,7 +157,8 @@ class ReleaseDetail(ReleaseOut):
     approvals = ApprovalOut(many=True)
     rules = RuleOut(many=True)
 
-    class Meta(ReleaseOut.Meta):
+    class Meta:
+        model = Release
         fields = (*ReleaseOut.Meta.fields, "seats", "approvals", "rules")
 
 
@@ -176,7 +178,7 @@ class PolicyVersionOut(serializers.ModelSerializer):
 
 class PolicyOut(serializers.ModelSerializer):
     versions = serializers.SerializerMethodField()
-    source = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]
 
     class Meta:
         model = Policy
@@ -196,4 +198,4 @@ class PoliciesOut(serializers.Serializer):
 
 
 class PublishIn(serializers.Serializer):
-    source = serializers.CharField(max_length=100_000, trim_whitespace=False, help_text="The policy as YAML text.")
+    source = serializers.CharField(max_length=100_000, trim_whitespace=False, help_text="The policy as YAML text.")  # type: ignore[assignment]

@@ -34,7 +34,7 @@ class DecisionPage(ReadPage):
             decision=decision,
             bundle=[row.policy_version for row in bundle],
             releases=Release.objects.visible_to(self.actor).filter(decision=decision),
-            answer=ANSWERS[decision.verdict],
+            answer=ANSWERS[Verdict(decision.verdict)],
             replay=f"./gatehouse manage replay_decision {decision.public_id}",
             entries=entries_about("decision", decision.pk),
             rules=decision.result.get("rules", []),

@@ -38,7 +38,7 @@ class ConditionForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = "inp"
         self.people = {str(user.pk): user for user in people}
-        self.fields["owner"].choices = [("", "Choose a person"), *((pk, str(user)) for pk, user in self.people.items())]
+        self.fields["owner"].choices = [("", "Choose a person"), *((pk, str(user)) for pk, user in self.people.items())]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -80,7 +80,7 @@ class DecisionForm(forms.Form):
 
     def __init__(self, *args: Any, roles: Sequence[str] = (), people: Sequence[User] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = [(str(role), str(Role(role).label)) for role in roles]
+        self.fields["role"].choices = [(str(role), str(Role(role).label)) for role in roles]  # type: ignore[attr-defined]
         if len(roles) == 1:
             self.fields["role"].widget, self.initial["role"] = forms.HiddenInput(), str(roles[0])
         data = args[0] if args else kwargs.get("data")
@@ -111,12 +111,12 @@ class DecisionForm(forms.Form):
 class ReleaseForm(forms.Form):
     """Which version should answer at which endpoint, and what the requester says about it."""
 
-    version = forms.ModelChoiceField(
+    version: forms.ModelChoiceField = forms.ModelChoiceField(
         ModelVersion.objects.none(),
         empty_label="Choose a version",
         error_messages={"required": "Choose a version.", "invalid_choice": "Choose a version from the list."},
     )
-    endpoint = forms.ModelChoiceField(
+    endpoint: forms.ModelChoiceField = forms.ModelChoiceField(
         Endpoint.objects.none(),
         empty_label="Choose an endpoint",
         error_messages={"required": "Choose an endpoint.", "invalid_choice": "Choose an endpoint from the list."},

@@ -8,8 +8,12 @@ from typing import Any
 
 LOWER_IS_BETTER = frozenset(
     {"brier", "brier_score", "ece", "error_rate", "fpr", "false_positive_rate", "latency_ms", "log_loss", "mae", "mse"}
-    | {"psi", "rmse", "loss", "selection_rate_difference"}
+    | {"psi", "rmse", "loss", "selection_rate_difference", "equalized_odds_difference"}
 )
+# More or less of these is neither better nor worse.
+NEUTRAL = frozenset({"selection_rate", "favourable_rate"})
+# Shown with the gaps of error rates, which compare the same numbers.
+ELSEWHERE = frozenset({"equalized_odds_difference"})
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,13 @@ def _measured(row: Mapping[str, Any] | None, key: str = "value") -> Measured | N
     return Measured(row[key], lower, upper, row.get("n"), row.get("evidence", ""))
 
 
-def _change(what: str, before: Measured | None, after: Measured | None, *, lower_is_better: bool = False) -> Change:
+def _change(
+    what: str, before: Measured | None, after: Measured | None, *, lower_is_better: bool = False, neutral: bool = False
+) -> Change:
     if before is None or after is None or before.value is None or after.value is None:
         return Change(what, before, after)
     gain = (before.value - after.value) if lower_is_better else (after.value - before.value)
-    direction = "same" if abs(gain) < 0.0005 else "better" if gain > 0 else "worse"
+    direction = "" if neutral else "same" if abs(gain) < 0.0005 else "better" if gain > 0 else "worse"
     clear = False
     if before.has_interval and after.has_interval:
         clear = bool(before.upper < after.lower or after.upper < before.lower)  # type: ignore[operator]
@@ -88,8 +94,10 @@ def _metric_changes(facts: Mapping[str, Any]) -> list[Change]:
             _measured(live.get(key)),
             _measured(now.get(key)),
             lower_is_better=key[0] in LOWER_IS_BETTER,
+            neutral=key[0] in NEUTRAL,
         )
         for key in dict.fromkeys([*now, *live])
+        if key[0] not in ELSEWHERE
     ]
 
 

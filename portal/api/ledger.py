@@ -90,8 +90,12 @@ class LedgerEntriesView(GatehouseView):
     @extend_schema(responses=EntryPageSerializer, parameters=_FILTERS, operation_id="ledger_entries_list")
     def get(self, request: Request) -> Response:
         """The numbered entries, newest first."""
-        names = ("event", "subject_type", "subject_id")
-        filters = selectors.Filters(**{name: request.query_params.get(name, "") for name in names})
+        query = request.query_params
+        filters = selectors.Filters(
+            event=query.get("event", ""),
+            subject_type=query.get("subject_type", ""),
+            subject_id=query.get("subject_id", ""),
+        )
         rows = selectors.narrow(selectors.entries_for(self.actor), filters).filter(idx__isnull=False)
         return keyset_page(request, rows, serialize=lambda row: EntrySerializer(row).data, key="idx")
 

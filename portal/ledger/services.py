@@ -101,8 +101,8 @@ def record(
         at=at,
         leaf=leaf,
         leaf_hash=merkle.leaf_hash(leaf),
-        state_schema=state and state["schema"],
-        state_digest=state and state["digest"],
+        state_schema=None if state is None else state["schema"],
+        state_digest=None if state is None else state["digest"],
     )
     entry.save(force_insert=True)
     if commitments:
@@ -126,9 +126,9 @@ def _state(subject: models.Model | Subject, gone: bool) -> dict[str, Any] | None
         return None
     if gone:
         schema = states.current_schema(type(subject))
-        return schema and {"schema": schema.name, "digest": None}
+        return None if schema is None else {"schema": schema.name, "digest": None}
     bound = states.state_digest(subject)
-    return bound and {"schema": bound[0], "digest": bound[1]}
+    return None if bound is None else {"schema": bound[0], "digest": bound[1]}
 
 
 def _with_commitments(body: Mapping[str, Any], commitments: list[Commitment]) -> dict[str, Any]:

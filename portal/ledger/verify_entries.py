@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import F
@@ -63,7 +63,7 @@ def _gap(found: Findings, expected: int, idx: int) -> None:
     found.add("entry-missing", TABLE, expected, f"{which} {verb} missing: the number was given and the row is gone.")
 
 
-def _against_tiles(found: Findings, batch: list[LedgerEntry]) -> None:
+def _against_tiles(found: Findings, batch: Sequence[LedgerEntry]) -> None:
     """The tree commits to each entry at its number: compare the hash of the row with the hash in the tile."""
     first, last = (int(one.idx or 0) // merkle.TILE_WIDTH for one in (batch[0], batch[-1]))
     stored = dict(Tile.objects.filter(level=0, index__range=(first, last)).values_list("index", "hashes"))
@@ -79,7 +79,7 @@ def _against_tiles(found: Findings, batch: list[LedgerEntry]) -> None:
             found.add("entry-replaced", TABLE, entry.idx, text)
 
 
-def _batch(found: Findings, batch: list[LedgerEntry]) -> None:
+def _batch(found: Findings, batch: Sequence[LedgerEntry]) -> None:
     personal: dict[int, list[PersonalField]] = defaultdict(list)
     for field in PersonalField.objects.filter(entry_id__in=[entry.pk for entry in batch]):
         personal[field.entry_id].append(field)

@@ -113,8 +113,8 @@ class LedgerEntryPage(ReadPage):
     nav = "audit-log"
     template_name = "portal/ledger_entry.html"
 
-    def get_context_data(self, idx: int, **kwargs: Any) -> dict[str, Any]:
-        entry = described(selectors.entry_numbered(self.actor, idx))
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        entry = described(selectors.entry_numbered(self.actor, kwargs["idx"]))
         checkpoint = selectors.latest_checkpoint()
         return super().get_context_data(
             entry=entry,

@@ -31,8 +31,8 @@ class JobPage(ReadPage):
             response["HX-Refresh"] = "true"
         return response
 
-    def get_context_data(self, job_id: uuid.UUID, **kwargs: Any) -> dict[str, Any]:
-        job = selectors.job_with_id(self.actor, job_id)
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        job = selectors.job_with_id(self.actor, kwargs["job_id"])
         may_cancel = not job.is_final and can(self.actor, Permission.PORTAL_JOB_CANCEL, job.team_id)
         return super().get_context_data(job=job, may_cancel=may_cancel, **kwargs)
 

@@ -1,0 +1,256 @@
+"""Who may open what, written out. A new address or a changed right shows here as a changed line, in review.
+
+ROUTES names the permission of every address; HOLDERS names the roles of every permission. Each pair of role and
+address is then asked for real.
+"""
+
+import re
+import uuid
+
+import pytest
+from django.test import Client
+from django.urls import URLResolver, get_resolver, reverse
+
+from portal.access import ROLE_PERMISSIONS, Permission
+from portal.accounts.choices import Role
+from tests.factories import people
+
+PUBLIC = {
+    *("account_login", "account_logout", "account_reauthenticate", "account_inactive"),
+    *("healthz", "readyz", "log-checkpoint", "log-key", "log-key-pem", "evidence-ca", "api-schema", "api-docs"),
+}
+FIRST = {"developer", "model_owner"}
+SECOND = {"validator", "risk", "fairness", "legal", "compliance"}
+READERS = FIRST | SECOND | {"auditor"}
+HOLDERS = {
+    "audits:evidence_pack:create": FIRST | SECOND | {"auditor"},
+    "audits:evidence_pack:read": READERS | {"viewer"},
+    "audits:test_run:create": FIRST | SECOND,
+    "catalog:dataset:create": FIRST,
+    "catalog:endpoint:create": {"model_owner"},
+    "catalog:fact:record": FIRST | {"validator"},
+    "catalog:model:create": {"model_owner"},
+    "catalog:model:read": READERS | {"viewer"},
+    "catalog:version:create": FIRST,
+    "governance:gate:check": FIRST | SECOND,
+    "governance:policy:publish": {"risk", "fairness", "compliance"},
+    "governance:policy:read": READERS | {"viewer"},
+    "governance:release:decide": SECOND,
+    "governance:release:read": READERS | {"viewer"},
+    "governance:release:request": FIRST,
+    "governance:release:withdraw": FIRST,
+    "portal:home:read": READERS | {"viewer", "admin"},
+    "portal:job:cancel": FIRST | SECOND,
+    "portal:job:read": READERS | {"viewer", "admin"},
+    "portal:ledger:read": READERS | {"admin"},
+    "portal:styleguide:read": {"admin"},
+    "portal:token:own": READERS,
+    "portal:user:manage": {"admin"},
+}
+ROUTES = {
+    # pages of the shell
+    "home": "portal:home:read",
+    "search": "portal:home:read",
+    "demo-dismiss": "portal:home:read",
+    "tokens": "portal:token:own",
+    "token-revoke": "portal:token:own",
+    "people": "portal:user:manage",
+    "person-new": "portal:user:manage",
+    "team-new": "portal:user:manage",
+    "person-edit": "portal:user:manage",
+    "membership-end": "portal:user:manage",
+    "person-close": "portal:user:manage",
+    "person-open": "portal:user:manage",
+    "styleguide": "portal:styleguide:read",
+    "audit-log": "portal:ledger:read",
+    "audit-log-export": "portal:ledger:read",
+    "ledger-entry": "portal:ledger:read",
+    "ledger-entry-json": "portal:ledger:read",
+    "job": "portal:job:read",
+    "job-cancel": "portal:job:cancel",
+    # pages of the catalog
+    "models": "catalog:model:read",
+    "models-csv": "catalog:model:read",
+    "models-json": "catalog:model:read",
+    "model": "catalog:model:read",
+    "model-new": "catalog:model:create",
+    "version": "catalog:model:read",
+    "version-new": "catalog:version:create",
+    "version-upload": "catalog:version:create",
+    "version-card": "catalog:fact:record",
+    "datasets": "catalog:model:read",
+    "dataset": "catalog:model:read",
+    "dataset-new": "catalog:dataset:create",
+    "snapshot-new": "catalog:dataset:create",
+    "endpoints": "catalog:model:read",
+    "endpoint": "catalog:model:read",
+    "endpoint-new": "catalog:endpoint:create",
+    "evidence": "catalog:model:read",
+    # pages of governance
+    "releases": "governance:release:read",
+    "release": "governance:release:read",
+    "release-new": "governance:release:request",
+    "release-decide": "governance:release:decide",
+    "release-withdraw": "governance:release:withdraw",
+    "decision": "governance:release:read",
+    "decision-facts": "governance:release:read",
+    "decision-result": "governance:release:read",
+    "condition-close": "governance:release:read",
+    "policies": "governance:policy:read",
+    "policy": "governance:policy:read",
+    "policy-source": "governance:policy:read",
+    # pages of audits
+    "bias-reports": "catalog:model:read",
+    "bias-report": "catalog:model:read",
+    "bias-numbers": "catalog:model:read",
+    "bias-new": "audits:test_run:create",
+    "test-run": "catalog:model:read",
+    "evidence-packs": "audits:evidence_pack:read",
+    "evidence-pack": "audits:evidence_pack:read",
+    "evidence-pack-download": "audits:evidence_pack:read",
+    "evidence-pack-new": "audits:evidence_pack:create",
+    # the API
+    "api-me": {"GET": "portal:home:read"},
+    "api-ledger-entries": {"GET": "portal:ledger:read"},
+    "api-ledger-entry": {"GET": "portal:ledger:read"},
+    "api-ledger-checkpoint": {"GET": "portal:ledger:read"},
+    "api-job": {"GET": "portal:job:read"},
+    "api-job-cancel": {"POST": "portal:job:cancel"},
+    "api-models": {"GET": "catalog:model:read", "POST": "catalog:model:create"},
+    "api-model": {"GET": "catalog:model:read"},
+    "api-versions": {"GET": "catalog:model:read", "POST": "catalog:version:create"},
+    "api-version": {"GET": "catalog:model:read"},
+    "api-artifact": {"PUT": "catalog:version:create"},
+    "api-metrics": {"POST": "catalog:fact:record"},
+    "api-version-evidence": {"GET": "catalog:model:read"},
+    "api-card": {"GET": "catalog:model:read", "PUT": "catalog:fact:record"},
+    "api-datasets": {"GET": "catalog:model:read", "POST": "catalog:dataset:create"},
+    "api-dataset": {"GET": "catalog:model:read"},
+    "api-snapshots": {"GET": "catalog:model:read", "POST": "catalog:dataset:create"},
+    "api-endpoints": {"GET": "catalog:model:read", "POST": "catalog:endpoint:create"},
+    "api-endpoint": {"GET": "catalog:model:read"},
+    "api-evidence": {"GET": "catalog:model:read"},
+    "api-gate-checks": {"POST": "governance:gate:check"},
+    "api-facts": {"GET": "governance:release:read"},
+    "api-releases": {"GET": "governance:release:read", "POST": "governance:release:request"},
+    "api-release": {"GET": "governance:release:read"},
+    "api-release-decisions": {"POST": "governance:release:decide"},
+    "api-release-withdraw": {"POST": "governance:release:withdraw"},
+    "api-decision": {"GET": "governance:release:read"},
+    "api-policies": {"GET": "governance:policy:read", "POST": "governance:policy:publish"},
+    "api-policy": {"GET": "governance:policy:read"},
+    "api-predictions": {"POST": "audits:test_run:create"},
+    "api-test-run": {"GET": "catalog:model:read"},
+    "api-release-packs": {"GET": "audits:evidence_pack:read", "POST": "audits:evidence_pack:create"},
+    "api-pack": {"GET": "audits:evidence_pack:read"},
+    "api-pack-report": {"GET": "audits:evidence_pack:read"},
+}
+# Pages that only take a form.
+POST_ONLY = {
+    *("token-revoke", "membership-end", "person-close", "person-open", "job-cancel", "demo-dismiss"),
+    *("release-decide", "evidence-pack-new"),
+}
+# What each kind of path part is filled with: a thing that does not exist.
+NOTHING = {"int": 999999, "uuid": uuid.UUID(int=1), "str": "no-such", "path": "no-such", "slug": "no-such"}
+
+
+def patterns(resolver=None):
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry)
+        else:
+            yield entry
+
+
+def arguments(pattern):
+    converters = pattern.pattern.converters
+    if converters:
+        kinds = {name: type(one).__name__.removesuffix("Converter").lower() for name, one in converters.items()}
+        return {name: NOTHING.get({"integer": "int", "string": "str"}.get(kind, kind)) for name, kind in kinds.items()}
+    regex = getattr(pattern.pattern, "regex", None)
+    names = list(regex.groupindex) if regex is not None else []
+    return {name: "csv" if name == "form" else "999999" for name in names}
+
+
+ENTRIES = {entry.name: entry for entry in patterns()}
+ASKED = [
+    (name, method, permission)
+    for name, declared in ROUTES.items()
+    for method, permission in (
+        declared.items() if isinstance(declared, dict) else [("POST" if name in POST_ONLY else "GET", declared)]
+    )
+]
+
+
+def test_every_address_has_a_name():
+    assert None not in ENTRIES
+
+
+def test_every_address_is_in_the_table():
+    assert set(ENTRIES) - PUBLIC - set(ROUTES) == set(), "add the address with its permission to ROUTES"
+    assert set(ROUTES) - set(ENTRIES) == set(), "the table names an address that is gone"
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_address_declares_the_permission_of_the_table(name):
+    view = getattr(ENTRIES[name].callback, "view_class", None) or ENTRIES[name].callback.cls
+    expected = ROUTES[name]
+    if isinstance(expected, dict):
+        assert {method: str(one) for method, one in view.permissions.items()} == expected
+    else:
+        assert str(view.permission) == expected
+
+
+def test_roles_hold_what_the_table_says():
+    held = {str(one): {str(role) for role, may in ROLE_PERMISSIONS.items() if one in may} for one in Permission}
+    assert held == HOLDERS
+
+
+def test_an_administrator_decides_nothing_and_an_auditor_changes_nothing():
+    acts = re.compile(r":(decide|request|withdraw|publish|record|create)$")
+    assert not [one for one in ROLE_PERMISSIONS[Role.ADMIN] if acts.search(one)]
+    assert {one for one in ROLE_PERMISSIONS[Role.AUDITOR] if acts.search(one)} == {"audits:evidence_pack:create"}
+
+
+def ask(client, name, method, **more):
+    url = reverse(name, kwargs=arguments(ENTRIES[name]))
+    return client.generic(method, url, b"{}", content_type="application/json", **more)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", [str(role) for role in Role])
+def test_role_opens_exactly_its_addresses(role, as_user):
+    user = people.person(role)
+    browser, machine, wrong = as_user(user), Client(), []
+    bearer = {"HTTP_AUTHORIZATION": f"Bearer {people.token(user)}"}
+    for name, method, permission in ASKED:
+        is_api = isinstance(ROUTES[name], dict)
+        status = (ask(machine, name, method, **bearer) if is_api else ask(browser, name, method)).status_code
+        may = role in HOLDERS[permission]
+        if (status == 403) == may or status >= 500 or status == 401:
+            wrong.append(f"{method} {name}: {status}, {'may' if may else 'may not'}")
+    assert wrong == []
+
+
+@pytest.mark.django_db
+def test_nobody_opens_nothing_but_what_is_public(client):
+    wrong = []
+    for name, method, _ in ASKED:
+        response = ask(client, name, method)
+        is_api = isinstance(ROUTES[name], dict)
+        expected = 401 if is_api else 302 if method == "GET" else 403
+        if response.status_code != expected or (expected == 302 and "/accounts/login/" not in response["Location"]):
+            wrong.append(f"{method} {name}: {response.status_code}")
+    assert wrong == []
+
+
+@pytest.mark.django_db
+def test_person_without_role_opens_nothing(as_user):
+    browser = as_user(people.person(None))
+    opened = [
+        name
+        for name, method, _ in ASKED
+        if isinstance(ROUTES[name], str)
+        if ask(browser, name, method).status_code != 403
+    ]
+    assert opened == []
