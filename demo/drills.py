@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from audits.services.packs import verify_pdf
+from audits.services.sealing import verify_pdf
 from django.db import transaction
 from portal.ledger.verify import Finding, verify
 
@@ -39,8 +39,8 @@ def flip(*, folder: Path, say: Say) -> bool:
     for name, content in zip(names, (whole, bytes(spoilt)), strict=True):
         (folder / name).write_bytes(content)
         verdict = verify_pdf(content)
-        results.append(verdict.valid)
-        say(f"{name}: {verdict.text}")
+        results.append(verdict.good)
+        say(f"{name}: {'the seal holds' if verdict.good else verdict.problem}")
     good = results == [True, False]
     if good:
         _mark(story.PDF_DRILL, release=str(pack.release), sha256=pack.blob.sha256)

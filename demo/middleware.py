@@ -24,7 +24,7 @@ class StoryMiddleware:
             and response.status_code == 200
             and not request.session.get(SEEN_REFUSAL)
         ):
-            shown = Release.objects.filter(pk=match.kwargs.get("number"), is_demo=True, state=ReleaseState.BLOCKED)
+            shown = Release.objects.filter(pk=match.kwargs["number"], is_demo=True, state=ReleaseState.BLOCKED)
             if shown.exists():
                 request.session[SEEN_REFUSAL] = True
         return response

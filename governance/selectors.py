@@ -70,13 +70,11 @@ def _with_approvals(rows: QuerySet[Release]) -> list[Release]:
     """The releases with their approvals and the policies behind them: three queries for all."""
     given = Approval.objects.select_related("person", "decision").order_by("-pk")
     given = given.prefetch_related(Prefetch("decision__bundle", queryset=seats.bundles().queryset))
-    found = list(
-        rows.prefetch_related(
-            Prefetch("approvals", queryset=given, to_attr="loaded_approvals"),
-            Prefetch("decision__bundle", queryset=seats.bundles().queryset),
-        )
+    loaded = rows.prefetch_related(
+        Prefetch("approvals", queryset=given, to_attr="loaded_approvals"),
+        Prefetch("decision__bundle", queryset=seats.bundles().queryset),
     )
-    return found
+    return [*loaded]
 
 
 def open_conditions_of(actor: User) -> QuerySet[Condition]:

@@ -76,6 +76,9 @@ def read(
         if (folder / "checkpoints").is_dir() and not (place.var / "checkpoints").exists():
             shutil.copytree(folder / "checkpoints", place.var / "checkpoints")
         services.manage(place, owner, "prepare")
+        # The log's key and its name came with the backup.
+        origin = os.environ.get("GATEHOUSE_LEDGER_ORIGIN") or services.log_origin(place, env["GATEHOUSE_URL"])
+        env = env | {"GATEHOUSE_LEDGER_ORIGIN": origin}
         services.manage(place, env, "backup", "record", str(folder), *flags)
     place.state_file.unlink(missing_ok=True)
     return kept

@@ -105,16 +105,29 @@ def child_environment(
 ) -> dict[str, str]:
     """The environment of a Django child: the caller's, made to mean this installation only."""
     kept = {key: value for key, value in environ.items() if key not in _FOREIGN}
+    url = public_url(environ, port)
     return kept | {
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "GATEHOUSE_VAR": str(place.var),
         "GATEHOUSE_PORT": str(port),
-        "GATEHOUSE_URL": public_url(environ, port),
+        "GATEHOUSE_URL": url,
+        "GATEHOUSE_LEDGER_ORIGIN": environ.get("GATEHOUSE_LEDGER_ORIGIN") or log_origin(place, url),
         "PYTHONUNBUFFERED": "1",
         "PATH": f"{place.venv / 'bin'}{os.pathsep}{environ.get('PATH', os.defpath)}",
         processes.MARK: mark_of(place),
         **urls,
     }
+
+
+def log_origin(place: Installation, url: str) -> str:
+    """The log's name, chosen at the first start and kept beside its key: another port or address is no other log."""
+    path = place.keys / "ledger_origin"
+    if path.exists():
+        return path.read_text(encoding="utf-8").strip()
+    origin = f"{url.split('://', 1)[1]}/gatehouse"
+    path.write_text(f"{origin}\n", encoding="utf-8")
+    path.chmod(0o600)
+    return origin
 
 
 def web_command(place: Installation, port: int) -> list[str | Path]:

@@ -142,8 +142,8 @@ class ScopedQuerySet(models.QuerySet):
 def scoped(team_path: str, permission: Permission) -> models.Manager:
     """A manager whose querysets know `visible_to`. Usage: `objects = scoped("model__team", Permission.X)`."""
     name = f"Scoped_{team_path}_{permission.name}"
-    cls = type(name, (ScopedQuerySet,), {"team_path": team_path, "read_permission": permission})
-    return cls.as_manager()
+    made: type[ScopedQuerySet] = type(name, (ScopedQuerySet,), {"team_path": team_path, "read_permission": permission})
+    return made.as_manager()
 
 
 def roles_of(actor: User, team: Team | int | None, among: Iterable[str]) -> list[str]:

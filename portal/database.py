@@ -138,7 +138,7 @@ def _append_only(using: str, model: type[models.Model]) -> list[Guard]:
     table = model._meta.db_table
     tests = []
     for field in model._meta.concrete_fields:
-        column = quote(field.column)
+        column = quote(str(field.column))
         changed = f"NEW.{column} IS DISTINCT FROM OLD.{column}"
         if field.name in getattr(model, "append_only_mutable", ()):
             tests.append(f"(OLD.{column} IS NOT NULL AND {changed})")
@@ -163,7 +163,7 @@ def _governed(using: str, model: type[models.Model]) -> list[Guard]:
     quote = connections[using].ops.quote_name
     table, kind = model._meta.db_table, states.ledger_type(model)
     assert model._meta.pk is not None
-    pk = quote(model._meta.pk.column)
+    pk = quote(str(model._meta.pk.column))
     function = quote(f"{_PREFIX}entry_{table}"[:63])
     body = _REQUIRE.format(
         function=function,
@@ -173,7 +173,7 @@ def _governed(using: str, model: type[models.Model]) -> list[Guard]:
         table_text=table.replace("'", "''").replace("%", "%%"),
         type_text=kind.replace("'", "''").replace("%", "%%"),
     )
-    bound = [quote(field.column) for field in states.bound_fields(model)]
+    bound = [quote(str(field.column)) for field in states.bound_fields(model)]
     changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in dict.fromkeys([pk, *bound]))
     tail = f"ON {quote(table)} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
     call = f"EXECUTE FUNCTION {function}();"

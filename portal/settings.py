@@ -205,7 +205,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["portal.api.permissions.DeclaredPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "portal.api.problems.problem_handler",
     "DEFAULT_PAGINATION_CLASS": None,
@@ -222,6 +222,13 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConditionStateEnum": "governance.choices.ConditionState",
         "DatasetRoleEnum": "catalog.choices.DatasetRole",
+        "DecidingRoleEnum": [
+            ("validator", "Validator"),
+            ("risk", "Risk reviewer"),
+            ("fairness", "Fairness reviewer"),
+            ("legal", "Legal reviewer"),
+            ("compliance", "Compliance reviewer"),
+        ],
         "JobStateEnum": "portal.jobs.choices.State",
         "ReleaseStateEnum": "governance.choices.ReleaseState",
     },

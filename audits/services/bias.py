@@ -39,7 +39,7 @@ NO_REFERENCE = "(none large enough)"
 def refused(error: PredictionsError, field: str = "file") -> InvalidInput:
     """A PredictionsError as an answer to a person or a pipeline: what, where, how to mend it."""
     found = error.as_document()
-    place = {key: found[key] for key in ("column", "row", "line") if key in found}
+    place: dict[str, Any] = {key: found[key] for key in ("column", "row", "line") if key in found}
     return InvalidInput(error.message, code=error.code.replace("_", "-"), field=field, how=error.how, details=place)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from audits.models import EvidencePack
+from audits.proof import check_ledger
 from audits.services import rendering, report_data
 from audits.services.sealing import seal, verify_pdf
 from catalog.models import Blob
@@ -21,7 +22,7 @@ from portal.accounts.models import User
 from portal.errors import Conflict
 from portal.jobs.choices import OPEN
 from portal.jobs.models import Job
-from portal.jobs.registry import JobCancelled, Report
+from portal.jobs.registry import JobCancelled, JobFailed, Report
 from portal.jobs.services import enqueue
 from portal.ledger.services import record
 
@@ -58,6 +59,8 @@ def run_pack(job: Job, report: Report) -> dict[str, Any]:
     if pack.blob_id is None:
         report(5, "Gathering facts, decisions and ledger proofs")
         document = report_data.build_document(pack)
+        if problems := check_ledger(document["ledger"]):
+            raise JobFailed(f"The ledger does not prove this release: {problems[0]}. Run ledger verify.")
         report(30, "Rendering the report")
         unsigned = rendering.render_pdf(document)
         report(75, "Sealing the report")

@@ -179,6 +179,8 @@ def _summary(document: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         parts = [f"{counted(n)} {MARKS[key][2].lower()}" for key in MARKS if (n := found.get(key))]
         head = "One rule was" if len(rules) == 1 else f"{counted(len(rules)).capitalize()} rules were"
         yield f"{head} evaluated: {', '.join(parts)}."
+    else:
+        yield "No rule of a policy applied."
     lowest = [
         row
         for row in document["bias"]

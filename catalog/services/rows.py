@@ -60,10 +60,10 @@ def _storable(name: str, value: Any) -> None:
 def _names(constraint: models.UniqueConstraint) -> Sequence[str]:
     if constraint.fields:
         return list(constraint.fields)
-    found = []
+    found: list[str] = []
     for expression in constraint.expressions:
-        sources = [expression] if isinstance(expression, models.F) else expression.get_source_expressions()
-        found += [source.name for source in sources if isinstance(source, models.F)]
+        sources = [expression] if isinstance(expression, models.F) else getattr(expression, "source_expressions", [])
+        found += [str(getattr(source, "name", "")) for source in sources]
     return found
 
 

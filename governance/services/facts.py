@@ -179,15 +179,15 @@ def _bias(row: BiasMeasure) -> dict[str, Any]:
 
 def _odds(rows: Iterable[BiasMeasure]) -> Iterable[dict[str, Any]]:
     """Spread of error rates by attribute, over the groups large enough to judge."""
-    groups: dict[str, list[BiasMeasure]] = {}
+    groups: dict[str, list[tuple[float, float, str]]] = {}
     for row in rows:
         if row.n >= MIN_GROUP and row.tpr is not None and row.fpr is not None:
-            groups.setdefault(row.attribute, []).append(row)
+            groups.setdefault(row.attribute, []).append((row.tpr, row.fpr, row.evidence.public_id))
     for attribute, judged in sorted(groups.items()):
         if len(judged) < 2:
             continue
-        gap_tpr = max(row.tpr for row in judged) - min(row.tpr for row in judged)
-        gap_fpr = max(row.fpr for row in judged) - min(row.fpr for row in judged)
+        gap_tpr = max(tpr for tpr, _, _ in judged) - min(tpr for tpr, _, _ in judged)
+        gap_fpr = max(fpr for _, fpr, _ in judged) - min(fpr for _, fpr, _ in judged)
         yield {
             "attribute": attribute,
             "groups": len(judged),
@@ -195,7 +195,7 @@ def _odds(rows: Iterable[BiasMeasure]) -> Iterable[dict[str, Any]]:
             "gap_tpr": gap_tpr,
             "gap_fpr": gap_fpr,
             "gap": max(gap_tpr, gap_fpr),
-            "evidence": judged[0].evidence.public_id,
+            "evidence": judged[0][2],
         }
 
 

@@ -68,7 +68,7 @@ class EntryWithProofSerializer(EntrySerializer):
 class CheckpointSerializer(serializers.Serializer):
     origin = serializers.CharField()
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes it out of the class
     note = serializers.CharField()
     made_at = serializers.DateTimeField()
     key = serializers.CharField()

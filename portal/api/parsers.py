@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
 
-from portal.errors import TooLarge
-
 
 class BoundedJSONParser(JSONParser):
-    """JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; too deep a nesting is refused, not a fault."""
+    """JSON. Its size is bounded by Django before it is read; too deep a nesting is refused, not a fault."""
 
     def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        request = (parser_context or {}).get("request")
-        if request is not None and int(request.META.get("CONTENT_LENGTH") or 0) > limit:
-            raise TooLarge(
-                f"The JSON body is larger than {limit} bytes.", code="too-large", how="Send it in several requests."
-            )
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError as error:

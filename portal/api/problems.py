@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -23,9 +23,16 @@ def problem(status_code: int, title: str, detail: str, **members: Any) -> Respon
     return Response(body, status=status_code, content_type=CONTENT_TYPE)
 
 
+def _below(path: str, key: Any) -> str:
+    """The address of a member: artifacts[0].size; a list's errors may come keyed by number."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else str(key)
+
+
 def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
     if isinstance(detail, dict):
-        rows = [_flatten(value, f"{path}.{key}" if path else str(key)) for key, value in detail.items()]
+        rows = [_flatten(value, _below(path, key)) for key, value in detail.items()]
         return [row for group in rows for row in group]
     if isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
         rows = [_flatten(value, f"{path}[{index}]") for index, value in enumerate(detail)]
@@ -41,6 +48,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         return problem(
             error.status, error.title, error.message, code=error.code, field=error.field, how=error.how, **error.details
         )
+    if isinstance(error, RequestDataTooBig):
+        return problem(413, "The body is too large", "Send it in several requests.", code="too-large")
     if isinstance(error, Http404):
         return problem(404, "Not found", "There is no such thing, or you may not see it.", code="not-found")
     if isinstance(error, PermissionDenied):

@@ -38,7 +38,7 @@ class Page(AccessMixin, View):
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """An address that only takes a form was opened by hand, or Back led to it."""
         response = render(request, "405.html", status=405)
-        response["Allow"] = ", ".join(self._allowed_methods())
+        response["Allow"] = ", ".join(name.upper() for name in self.http_method_names if hasattr(self, name))
         return response
 
 

@@ -160,7 +160,7 @@ def avatar(user: Any, size: str = "") -> SafeString:
     if user is not None:
         is_service = getattr(user, "kind", "") == "service"
         look = "bot" if is_service else "abcd"[(getattr(user, "pk", 0) or 0) % 4]
-        inside = getattr(user, "initials", "?")
+        inside = format_html("{}", getattr(user, "initials", "?"))
     return format_html('<span class="av {} {}" aria-hidden="true">{}</span>', look, size, inside)
 
 
@@ -170,7 +170,7 @@ def person(context: template.Context, user: Any) -> SafeString:
     if user is None:
         return mark_safe("the portal")
     reader = getattr(context.get("request"), "user", None)
-    is_reader = getattr(reader, "pk", None) is not None and reader.pk == getattr(user, "pk", None)
+    is_reader = reader is not None and reader.pk is not None and reader.pk == getattr(user, "pk", None)
     return format_html('<span class="nowrap">{}</span>{}', str(user), " (you)" if is_reader else "")
 
 
@@ -185,6 +185,7 @@ def control(field: Any) -> SafeString:
 @register.simple_tag(takes_context=True)
 def draw(context: template.Context, panel: Any) -> SafeString:
     """A panel that an app registered: its template, with its context on top of the page's own."""
+    assert context.template is not None
     found = context.template.engine.get_template(panel.template)
     with context.push(**panel.context):
         return found.render(context)

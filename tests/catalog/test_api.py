@@ -191,7 +191,7 @@ UPLOAD = "/models/income-model/versions/9.0.0/artifacts/w.bin"
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
-        (CONTENT, 422, "size-mismatch"),
+        (CONTENT + b"cut", 422, "size-mismatch"),
         (b"", 422, "size-mismatch"),
         (CONTENT + b"unique and more", 422, "size-mismatch"),
         (CONTENT + b"uniquE", 422, "digest-mismatch"),
@@ -226,6 +226,15 @@ def test_upload_twice_and_any_type(house: House, api: Any, waiting: Artifact):
     for kind in ("application/octet-stream", "application/x-www-form-urlencoded", "text/csv"):
         assert call("put", UPLOAD, CONTENT + b"unique", content_type=kind).status_code == 201
     assert Blob.objects.filter(pk=waiting.sha256).count() == 1
+
+
+def test_upload_of_more_than_fits_in_memory_limits(house: House, api: Any):
+    content = b"0123456789abcdef" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 8)
+    catalog.version(
+        house.version.model, actor=house.developer, version="9.0.0", artifacts=[catalog.declared("w.bin", content)]
+    )
+    response = api(house.developer)("put", UPLOAD, content, content_type="application/octet-stream")
+    assert response.status_code == 201, response.content
 
 
 def test_card_over_the_api(house: House, api: Any):

@@ -65,7 +65,7 @@ def test_restore_elsewhere_brings_everything_back_and_goes_on_in_the_log(
     assert (second.var / "artifacts" / "kept").read_text() == "an artifact"
     key = "keys/ledger_ed25519.pem"
     assert (second.var / key).read_bytes() == (first.var / key).read_bytes()
-    second("ledger", "verify")
+    second("ledger", "verify")  # also on another port: the log's name came with its key
 
 
 @pytest.mark.slow

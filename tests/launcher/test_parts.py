@@ -103,6 +103,12 @@ def test_child_of_the_web_gets_the_powers_of_the_application_only(place: Install
     assert env["GATEHOUSE_URL"] == "http://localhost:8010"
 
 
+def test_log_keeps_its_name_when_the_port_changes(place: Installation) -> None:
+    first = services.child_environment(place, {}, 8010, {})["GATEHOUSE_LEDGER_ORIGIN"]
+    assert first == "localhost:8010/gatehouse"
+    assert services.child_environment(place, {}, 8011, {})["GATEHOUSE_LEDGER_ORIGIN"] == first
+
+
 @pytest.mark.parametrize("url", ["gatehouse.example.org", "ftp://x", "https://x/path", "https://"])
 def test_public_url_when_it_is_no_origin_is_refused(url: str) -> None:
     with pytest.raises(LauncherError, match="no origin"):
