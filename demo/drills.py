@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from audits.services.sealing import verify_pdf
 from django.db import transaction
-from portal.ledger.verify import Finding, verify
 
+from audits.services.sealing import verify_pdf
 from catalog.services.blobs import open_blob
 from demo import story
 from portal.errors import NotFound
 from portal.ledger.services import Subject, record, sequence, sign_checkpoint
+from portal.ledger.verify import Finding, verify
 
 Say = Callable[[str], None]
 

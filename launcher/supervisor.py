@@ -174,7 +174,7 @@ class Supervisor:
             with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 (our own address)
                 return answer.status == 200, ""
         except urllib.error.HTTPError as error:
-            return error.code == 404, error.read(2000).decode("utf-8", "replace")
+            return False, error.read(2000).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):
             return False, ""
 

@@ -57,8 +57,7 @@ class CardPage(ActPage):
             save_card(self.version, actor=self.actor, sections=form.sections(), based_on=form.cleaned_data["based_on"])
         except Conflict:
             # Saving once more is then a decision made with the other text in view.
-            form.data = form.data.copy()
-            form.data["based_on"] = str(self.number)
+            form.data = {**form.data.dict(), "based_on": str(self.number)}  # type: ignore[attr-defined]
             self.stale = True
             raise
         return version_url(self.version)

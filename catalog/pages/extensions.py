@@ -33,6 +33,6 @@ def panels(kind: Kind, request: HttpRequest, subject: Any) -> list[SafeString]:
     found = [function(request, subject) for known, function in _functions if known == kind]
     row = {kind.split("-")[0]: subject}
     return [
-        render_to_string(template, {**row, **context, "panel": context}, request=request)
+        render_to_string(template, {"panel": context, **row, **context}, request=request)
         for template, context in (panel for panel in found if panel is not None)
     ]
