@@ -8,6 +8,7 @@ import shutil
 import sys
 
 from launcher import accounts, environment, locks, ports, postgres, redis, system
+from launcher.console import Console
 from launcher.errors import LauncherError
 from launcher.installation import Installation
 
@@ -27,13 +28,16 @@ def checks(place: Installation) -> list[Check]:
     found.append((not embedded or postgres.wheel_folder(place) is not None, "PostgreSQL", "set DATABASE_URL"))
     queue = bool(os.environ.get("REDIS_URL")) or redis.program(place) is not None
     found.append((queue, "Redis", system.line(["redis-server"])))
-    found.append((shutil.which("pdfsig") is not None, "pdfsig (for checking packs)", system.line(["poppler-utils"])))
-    found.append((system.browser() is not None, "Chromium (for tests only)", system.line(["chromium"])))
-    found.append(_port(place))
-    found += [
-        (False, f"database without its data folder: {folder}", f"rm -r '{folder}'") for folder, _ in accounts.orphans()
-    ]
     return found
+
+
+def notes(place: Installation) -> list[Check]:
+    """The same for what a run does without: it takes another port, and tests and drills have needs of their own."""
+    found: list[Check] = [_port(place)]
+    found.append((shutil.which("pdfsig") is not None, "pdfsig (checks packs)", system.line(["poppler-utils"])))
+    found.append((system.browser() is not None, "Chromium (for tests)", system.line(["chromium"])))
+    left = [(folder, f"database without its data folder {owner}") for folder, owner in accounts.orphans()]
+    return found + [(False, what, f"rm -r '{folder}'") for folder, what in left]
 
 
 def _port(place: Installation) -> Check:
@@ -49,9 +53,10 @@ def _port(place: Installation) -> Check:
 
 def run(place: Installation) -> int:
     """Print the list; 1 when something that a run needs is missing."""
-    found = checks(place)
-    for good, what, how in found:
-        print(f"{'✓' if good else '✗'} {what}" + ("" if good else f"\n    {how}"))
+    found, marks = checks(place), Console().marks
+    for bad, listed in (("failed", found), ("warned", notes(place))):
+        for good, what, how in listed:
+            print(f"{marks['done' if good else bad]} {what}" + ("" if good else f"\n    {how}"))
     if place.failure_file.exists():
         print(f"\nThe last run ended with:\n{place.failure_file.read_text(encoding='utf-8')}")
     return 0 if all(good for good, _, _ in found) else 1

@@ -23,7 +23,7 @@ STATIC_CHECKS = (
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
     ("layers", ["-c", "from importlinter.cli import lint_imports_command as run; run()"]),
-    ("templates", ["-m", "djlint", "templates", "--check", "--lint", "--quiet"]),
+    ("templates", ["-m", "djlint", "templates", "--lint", "--quiet"]),
     ("types", ["-m", "mypy"]),
     ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"]),
     ("system check", ["manage.py", "check", "--fail-level", "WARNING"]),

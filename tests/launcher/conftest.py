@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -89,14 +91,32 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An empty portal that runs, in a path with a space."""
-    made = House(tmp_path_factory.mktemp("a house") / "var", free_port())
+def new_house() -> Iterator[Callable[[], House]]:
+    """Call it for a data folder of its own, in a path with a space. In the end each is stopped and removed.
+
+    Not below pytest's own folder: PostgreSQL's user cannot pass it when root runs the tests, and would be given
+    a place below /var/lib that stays.
+    """
+    made: list[House] = []
+
+    def make() -> House:
+        folder = Path(tempfile.mkdtemp(prefix="gatehouse house "))
+        folder.chmod(0o711)
+        made.append(House(folder / "var", free_port()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one("stop", code=None)
+        shutil.rmtree(one.var.parent)
+
+
+@pytest.fixture(scope="module")
+def house(new_house: Callable[[], House]) -> House:
+    """An empty portal that runs."""
+    made = new_house()
     made.run()
-    try:
-        yield made
-    finally:
-        made("stop", code=None)
+    return made
 
 
 def kill(pid: int) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from portal.backup import BackupRefused, Manifest, refuse_unfit, unknown_migrations
-from tests.conftest import free_port
 from tests.launcher.conftest import House
 
 RECORD = """
@@ -27,9 +27,9 @@ print("events", sorted(LedgerEntry.objects.values_list("event", flat=True)))
 
 
 @pytest.fixture(scope="module")
-def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, Path]:
+def backup(new_house: Callable[[], House]) -> tuple[House, Path]:
     """An installation with one entry in its log, its backup, and then one more entry that was published."""
-    house = House(tmp_path_factory.mktemp("first house") / "var", free_port())
+    house = new_house()
     house("manage", "shell", "--no-imports", "-c", RECORD % "one")
     (house.var / "artifacts" / "kept").write_text("an artifact")
     target = house.var.parent / "a backup.tar"
@@ -54,10 +54,10 @@ def test_backup_holds_data_and_keys_but_no_passwords_of_the_server(backup: tuple
 @pytest.mark.slow
 @pytest.mark.xdist_group("stack")
 def test_restore_elsewhere_brings_everything_back_and_goes_on_in_the_log(
-    backup: tuple[House, Path], tmp_path: Path
+    backup: tuple[House, Path], new_house: Callable[[], House]
 ) -> None:
     first, target = backup
-    second = House(tmp_path / "second house", free_port())
+    second = new_house()
     assert "Restored." in second("restore", str(target))
     events = second("manage", "shell", "--no-imports", "-c", COUNT)
     assert "'portal:setting:changed'" in events
