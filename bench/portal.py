@@ -61,7 +61,7 @@ def measure(versions: int, calls: int) -> int:
     release = governance.release_in_review(who)
     fill(release.version, versions)
     header = {"HTTP_AUTHORIZATION": f"Bearer {people.token(who.developer)}"}
-    api, reader = Client(), Client()
+    api, reader = Client(SERVER_NAME="localhost"), Client(SERVER_NAME="localhost")
     reader.force_login(who.reviewers["validator"])
     model, version, endpoint = release.version.model.name, release.version.version, release.endpoint.name
     one_row = f"/api/v1/models/{model}"

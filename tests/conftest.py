@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -132,9 +133,12 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """One whole installation with the demo, started by its own command, for the tests that need all of it."""
-    var, port = tmp_path_factory.mktemp("stack var"), free_port()
+    # Root's PostgreSQL runs as another user, who has to pass through; pytest's own folders let nobody through.
+    top = Path(tempfile.mkdtemp(prefix="gatehouse-stack-"))
+    top.chmod(0o711)
+    var, port = top / "data of the stack", free_port()
     ours = ("GATEHOUSE_", "DATABASE_", "REDIS_URL", "DJANGO_", "PYTEST_")
     environ = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     environ |= {"GATEHOUSE_VAR": str(var), "GATEHOUSE_PORT": str(port)}
@@ -147,3 +151,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Stack(f"http://localhost:{port}", var, environ, started.stdout)
     finally:
         subprocess.run([str(ROOT / "gatehouse"), "stop"], env=environ, capture_output=True, timeout=60)
+        shutil.rmtree(top, ignore_errors=True)
