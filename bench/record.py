@@ -5,7 +5,9 @@
 It needs the databases of the environment (DATABASE_URL, DATABASE_OWNER_URL, GATEHOUSE_SUPERUSER_URL) and works on
 a fresh copy of the test template. Both forms run in turns in the same process, on releases of the same kind; the
 last approval of each opens the deployment. Without record() the deferred triggers that ask for an entry are off
-too, so their cost counts as the ledger's. Prints the ratio and leaves with status 1 when it is beyond its mark.
+too, so their cost counts as the ledger's. What others do after the commit because of an entry (the gates run
+again) is not the ledger's: the subscribers are away in both forms. Prints the ratio of whole releases, both seats
+and the deployment, and leaves with status 1 when it is beyond its mark.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def main() -> int:
     finally:
         databases.drop(NAME)
     share = (whole - bare) / bare
-    print(f"decide_release     {whole * 1e3:8.2f} ms (median of {2 * arguments.releases})")
+    print(f"decide_release     {whole * 1e3:8.2f} ms (both seats, median of {arguments.releases})")
     print(f"without record()   {bare * 1e3:8.2f} ms")
     print(f"record() costs     {share:8.1%} of the act without it (mark: at most {MARK:.0%})")
     return 0 if share <= MARK else 1
@@ -56,9 +58,11 @@ def measure(count: int) -> tuple[float, float]:
     django.setup()
     from django.db import connection
 
+    from portal.ledger import events
     from portal.ledger.keys import make_key
     from tests.factories import governance
 
+    events._handlers.clear()
     make_key()
     who = governance.cast()
     releases = [governance.release_in_review(who) for _ in range(2 * count + 2)]
@@ -77,7 +81,7 @@ def measure(count: int) -> tuple[float, float]:
 
 
 def approve(release: Any, who: Any) -> list[float]:
-    """Fill both seats; the seconds of each act."""
+    """Fill both seats; the seconds of both acts together."""
     from governance.services.approvals import decide_release
 
     seconds = []
@@ -87,7 +91,7 @@ def approve(release: Any, who: Any) -> list[float]:
         started = time.perf_counter()
         decide_release(release, actor=person, role=role, choice="approve", decision_digest=digest, reason="Good.")
         seconds.append(time.perf_counter() - started)
-    return seconds
+    return [sum(seconds)]
 
 
 @contextmanager
