@@ -40,7 +40,7 @@ def password() -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"gate-{secrets.token_hex(4)}\n")
+            file.write(f"gate-{secrets.token_urlsafe(12)}\n")
     return path.read_text(encoding="ascii").strip()
 
 

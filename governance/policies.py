@@ -16,6 +16,8 @@ def conflict_of(actor: User, release: Release) -> str:
     version = release.version
     if actor.kind != Kind.PERSON:
         return "A service identity does not decide; a person does."
+    if actor.is_demo and not version.model.is_demo:
+        return "A demo account decides on the demo only."
     if release.requested_by_id == actor.pk:
         return "You requested this release, so somebody else must decide on it."
     if version.training_run is not None and version.training_run.trained_by_id == actor.pk:

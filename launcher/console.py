@@ -52,12 +52,13 @@ class Console:
         """Whether a line can be overwritten."""
         return self.stream.isatty()
 
-    def say(self, text: str = "") -> None:
-        """One line, always shown. A reader that went away does not stop the launcher."""
+    def say(self, text: str = "", *, keep: bool = True) -> None:
+        """One line, always shown. A reader that went away does not stop the launcher. keep=False: never in the log."""
         with contextlib.suppress(BrokenPipeError, ValueError):
             self.stream.write(f"{text}\n")
             self.stream.flush()
-        self._keep(text)
+        if keep:
+            self._keep(text)
 
     def _keep(self, text: str) -> None:
         if self.log is not None:

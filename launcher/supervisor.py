@@ -191,7 +191,7 @@ class Supervisor:
     def _logins(self) -> None:
         with contextlib.suppress(LauncherError):
             if text := services.manage(self.place, self.env, "demo", "logins").rstrip():
-                self.console.say(text)
+                self.console.say(text, keep=False)
 
     def watch(self) -> None:
         """Restart what dies, until a signal comes. The database first: nothing works without it."""

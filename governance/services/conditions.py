@@ -23,6 +23,12 @@ def close_condition(condition: Condition, *, actor: User, proof: str) -> Conditi
         .get(pk=condition.pk)
     )
     team = row.release.version.model.team_id
+    if actor.pk == row.owner_id:
+        raise PermissionRefused(
+            "Who must meet a condition does not close it.",
+            code="own-condition",
+            how="Show what is done to who set it, or to validation.",
+        )
     if actor.pk != row.approval.person_id and not holds_role(actor, Role.VALIDATOR, team):
         raise PermissionRefused(
             "A condition is closed by who set it, or by validation.",

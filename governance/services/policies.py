@@ -13,9 +13,9 @@ from governance.gates.errors import PolicyError
 from governance.gates.policy import Policy as ParsedPolicy
 from governance.gates.policy import load_policy
 from governance.models import Policy, PolicyVersion
-from portal.access import Permission, require
+from portal.access import Permission, require, teams_with
 from portal.accounts.models import User
-from portal.errors import InvalidInput
+from portal.errors import InvalidInput, PermissionRefused
 from portal.ledger.services import record
 
 LIBRARY = Path(__file__).resolve().parents[1] / "library"
@@ -41,6 +41,13 @@ def publish_policy(source: str, *, actor: User, is_demo: bool = False) -> Policy
     text again changes nothing.
     """
     require(actor, Permission.GOVERNANCE_POLICY_PUBLISH)
+    if not teams_with(actor, Permission.GOVERNANCE_POLICY_PUBLISH)[0]:
+        # A policy holds for every team, so a role in one of them is not enough.
+        raise PermissionRefused(
+            "A policy holds in the whole organisation, and your role is in a team.",
+            code="role-in-a-team",
+            how="Ask somebody who holds the role for the whole organisation.",
+        )
     policy = _checked(source)
     if not Policy.objects.filter(name__iexact=policy.name).exists():
         Policy.objects.create(name=policy.name, owner_role=policy.owner, is_demo=is_demo)

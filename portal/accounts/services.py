@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.access import Permission, require
-from portal.accounts.choices import Kind, Role
+from portal.accounts.choices import SECOND_LINE, Kind, Role
 from portal.accounts.models import Membership, Team, User
 from portal.errors import Conflict, InvalidInput
 from portal.ledger.services import record
@@ -56,6 +56,17 @@ def grant_role(user: User, *, role: str, team: Team | None, actor: User | None) 
     """Give a role in a team, or organisation-wide without one. An administrator cannot decide releases too."""
     _authorise(actor)
     user = User.objects.select_for_update().get(pk=user.pk)
+    if role == Role.ADMIN and team is not None:
+        raise InvalidInput(
+            "An administrator manages the accounts of the whole organisation.",
+            code="admin-in-a-team",
+            field="team",
+            how="Leave the team empty.",
+        )
+    if user.kind != Kind.PERSON and role in SECOND_LINE:
+        raise InvalidInput(
+            "Who decides is a person.", code="role-not-for-services", field="role", how="Give it to a person."
+        )
     held = set(user.memberships.filter(ended_at=None).values_list("role", flat=True)) | {role}
     if Role.ADMIN in held and held - {Role.ADMIN, Role.VIEWER}:
         raise InvalidInput(
