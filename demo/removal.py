@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audits.models import EvidencePack, TestRun
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from audits.models import EvidencePack, TestRun
 from catalog.models import (
     Artifact,
     BiasMeasure,

@@ -16,10 +16,11 @@ from django.utils import timezone
 
 from portal.access import Permission, require
 from portal.accounts.models import Team, User
-from portal.errors import Conflict, DomainError
+from portal.errors import Conflict, DomainError, PermissionRefused
 from portal.jobs.choices import State
 from portal.jobs.models import Job
 from portal.jobs.registry import JobCancelled, JobFailed, find
+from portal.ledger.services import Subject, record
 
 log = structlog.get_logger(__name__)
 
@@ -184,10 +185,20 @@ def sweep(limit: int = 100) -> int:
 
 @transaction.atomic
 def cancel(job: Job, *, actor: User) -> Job:
-    """Stop a job that is queued or running; what it has written stays consistent, nothing is half-done."""
+    """Stop a job that is queued or running; what it has written stays consistent, nothing is half-done.
+
+    Only who started it may: a test or a pack of somebody else's is not for others to stop.
+    """
     require(actor, Permission.PORTAL_JOB_CANCEL, job.team)
+    if job.created_by_id != actor.pk:
+        raise PermissionRefused(
+            "Somebody else started this job.", code="not-your-job", how="Ask who started it, or wait for its end."
+        )
     job = Job.objects.select_for_update().get(pk=job.pk)
     if job.is_final:
         raise Conflict(f"The job is over: {job.get_state_display().lower()}.", code="job-over", how="Start a new one.")
     _end(job, State.CANCELLED, error="Cancelled.")
+    record(
+        actor=actor, event="portal:job:cancelled", subject=Subject("portal.job", str(job.pk)), body={"kind": job.kind}
+    )
     return job

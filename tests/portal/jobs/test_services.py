@@ -252,7 +252,7 @@ def test_of_two_workers_one_does_the_job(work):
 
 def test_cancel_of_a_queued_job_ends_it(work):
     owner = people.person("developer")
-    job = queue()
+    job = queue(actor=owner)
     services.cancel(job, actor=owner)
     assert services.run(job.pk) is None
     job.refresh_from_db()
@@ -269,16 +269,23 @@ def test_cancel_of_a_running_job_stops_it_at_its_next_report(work):
         return {}
 
     work(does)
-    job = queue()
+    job = queue(actor=owner)
     services.run(job.pk)
     job.refresh_from_db()
     assert (job.state, reached, job.result) == (State.CANCELLED, [], None)
 
 
 def test_cancel_of_a_job_that_is_over_is_refused(work):
-    job = queue()
+    owner = people.person("developer")
+    job = queue(actor=owner)
     services.run(job.pk)
     with pytest.raises(Conflict, match="over: done"):
+        services.cancel(job, actor=owner)
+
+
+def test_cancel_of_somebody_elses_job_is_refused(work):
+    job = queue(actor=people.person("developer"))
+    with pytest.raises(PermissionRefused, match="Somebody else"):
         services.cancel(job, actor=people.person("developer"))
 
 
