@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -38,7 +39,7 @@ class GateChecksView(GatehouseView):
         operation_id="gate_checks_create", request=s.GateCheckIn, responses={200: s.VerdictOut, 202: s.PendingOut}
     )
     def post(self, request: Request, model: str, version: str) -> Response:
-        """The verdict on this version for an endpoint: now, or 202 with a job to poll while a fact is computed."""
+        """The verdict on this version for an endpoint: within two seconds, or 202 with a job to poll meanwhile."""
         subject = version_named(self.actor, model, version)
         given = s.GateCheckIn(data=request.data)
         given.is_valid(raise_exception=True)
@@ -47,7 +48,7 @@ class GateChecksView(GatehouseView):
         if given.validated_data["dryRun"]:
             result = preview(subject, endpoint)
             return Response(self._body(result.document(), result.digest))
-        found = check_gate(subject, endpoint, actor=self.actor)
+        found = check_gate(subject, endpoint, actor=self.actor, wait=settings.GATE_CHECK_WAIT_SECONDS)
         if isinstance(found, Decision):
             return Response(self._body(found.result, found.digest, found.public_id))
         return pending(found)
