@@ -63,7 +63,7 @@ def submit_predictions(
     """
     require(actor, Permission.AUDITS_TEST_RUN_CREATE, version.model.team_id)
     columns = _columns(label, prediction, protected, favourable, references or {})
-    with _at_hand(pieces, path, file_name) as file:
+    with at_hand(pieces, path, file_name) as file:
         check_header(file, columns)
         with file.open("rb") as stream:
             blob = blobs.store(blobs.chunks_of(stream), limit=settings.PREDICTIONS_MAX_BYTES, what="predictions file")
@@ -137,7 +137,7 @@ def _columns(
 
 
 @contextmanager
-def _at_hand(pieces: Iterable[bytes] | None, path: str | Path | None, file_name: str) -> Any:
+def at_hand(pieces: Iterable[bytes] | None, path: str | Path | None, file_name: str) -> Any:
     """The file on this disk: the one given, or the pieces written to a temporary one."""
     if path is not None:
         yield Path(path)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
 from django.core import signing
 from django.core.files import File
 from django.core.files.storage import default_storage
@@ -18,10 +17,10 @@ from django.utils import timezone
 
 from audits.fairness import PredictionsError
 from audits.fairness.preview import Preview, preview
-from audits.services.bias import refused
+from audits.services.bias import at_hand, refused
 from catalog.services.blobs import chunks_of
 from portal.accounts.models import User
-from portal.errors import InvalidInput, TooLarge
+from portal.errors import InvalidInput
 
 FOLDER = "staged"
 KEEP = dt.timedelta(hours=1)
@@ -40,19 +39,7 @@ class Staged:
 def stage(pieces: Iterable[bytes], *, actor: User, name: str) -> Staged:
     """Look at the file, and keep it for an hour. Raises InvalidInput when it cannot be read; nothing is kept."""
     forget_old()
-    with tempfile.TemporaryDirectory(prefix="gatehouse-staging-") as folder:
-        file, size = Path(folder) / f"predictions{Path(name).suffix[:10]}", 0
-        with file.open("wb") as stream:
-            for piece in pieces:
-                size += len(piece)
-                if size > settings.PREDICTIONS_MAX_BYTES:
-                    raise TooLarge(
-                        f"The predictions file is larger than {settings.PREDICTIONS_MAX_BYTES} bytes.",
-                        code="too-large",
-                        field="file",
-                        how="Send fewer columns, gzip it, or send Parquet.",
-                    )
-                stream.write(piece)
+    with at_hand(pieces, None, name) as file:
         found = _look(file)
         key = f"{FOLDER}/{uuid.uuid4().hex}"
         with file.open("rb") as stream:
