@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from audits import selectors
+from audits.pages.comparison import worst_pairs
 from catalog.choices import EvidenceKind
 from catalog.models import ModelVersion
 from catalog.pages import extensions as version_page
@@ -47,4 +48,5 @@ def bias_panel(request: HttpRequest, version: ModelVersion) -> tuple[str, Mappin
 
 
 release_page.register(pack_panel)
+release_page.register_comparison(worst_pairs)
 version_page.register(bias_panel)

@@ -1,10 +1,12 @@
-"""Jobs of audits."""
+"""Jobs and beats of audits."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from audits.services import bias, packs
+from celery import shared_task
+
+from audits.services import bias, packs, staging
 from portal.jobs.models import Job
 from portal.jobs.registry import Report, handler
 
@@ -19,3 +21,9 @@ def bias_job(job: Job, report: Report) -> dict[str, Any]:
 def pack_job(job: Job, report: Report) -> dict[str, Any]:
     """Gather, render, seal and keep an evidence pack."""
     return packs.run_pack(job, report)
+
+
+@shared_task(name="audits.tasks.sweep_staged")
+def sweep_staged() -> None:
+    """Forget uploads that nobody came back for, also when nobody uploads any more."""
+    staging.forget_old()

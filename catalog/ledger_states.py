@@ -1,5 +1,6 @@
 """What the ledger binds of the catalog. Frozen once released: add a new number, never edit one."""
 
+from portal.ledger import teams
 from portal.ledger.states import register
 
 register(
@@ -83,3 +84,22 @@ register(
     ),
 )
 register("deployment/1", model="catalog.Deployment", fields=("endpoint", "version", "release_ref", "during"))
+teams.register("catalog.CardRevision", "version__model__team")
+register(
+    "attestation/1",
+    model="catalog.Attestation",
+    fields=(
+        "model",
+        "version",
+        "endpoint",
+        "team",
+        "section",
+        "key",
+        "value",
+        "source",
+        "sha256",
+        "recorded_by",
+        "attested_at",
+        "valid_until",
+    ),
+)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from audits.models import EvidencePack, TestRun
 from catalog.models import (
     Artifact,
+    Attestation,
     BiasMeasure,
     CardRevision,
     CardSection,
@@ -81,6 +82,8 @@ def _rows() -> Iterable[models.QuerySet]:
     yield CardSection.objects.filter(revision__in=revisions)
     yield revisions
     yield evidence
+    of_demo = models.Q(model__is_demo=True) | models.Q(version__in=versions) | models.Q(endpoint__is_demo=True)
+    yield Attestation.objects.filter(of_demo)
     yield Artifact.objects.filter(version__in=versions)
     yield VersionDataset.objects.filter(version__in=versions)
     yield versions

@@ -13,6 +13,37 @@ class Verdict(models.TextChoices):
     NOT_APPLICABLE = "not_applicable", "Not applicable"
 
 
+class PolicyKind(models.TextChoices):
+    POLICY = "policy", "Policy"
+    SET = "set", "Policy set"
+
+
+class DraftState(models.TextChoices):
+    EDITING = "editing", "Draft"
+    PROPOSED = "proposed", "Waits for its owners"
+    ACTIVE = "active", "In force"
+    REJECTED = "rejected", "Rejected"
+    ABANDONED = "abandoned", "Abandoned"
+
+
+class DraftChoice(models.TextChoices):
+    APPROVE = "approve", "Approve"
+    CHANGES = "changes", "Ask for changes"
+    REJECT = "reject", "Reject"
+
+
+OPEN_DRAFTS = (DraftState.EDITING, DraftState.PROPOSED)
+
+
+class Moment(models.TextChoices):
+    """Why the gates are asked: a check on the side, a release asked for, a release that is live, production watched."""
+
+    CHECK = "check", "Check"
+    REQUEST = "request", "Release asked for"
+    LIVE = "live", "Release that is live"
+    RUNNING = "running", "Production watched"
+
+
 class ReleaseState(models.TextChoices):
     CHECKING = "checking", "Checking"
     BLOCKED = "blocked", "Refused by a gate"

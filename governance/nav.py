@@ -7,9 +7,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from catalog.pages import extensions as catalog_pages
 from governance import selectors
 from governance.choices import ReleaseState
-from governance.models import Condition, Release
+from governance.models import Condition, PolicyDraft, Release
+from governance.pages.model_panel import releases_panel
+from governance.selectors_policies import drafts_waiting_for
 from portal.access import Permission, can
 from portal.accounts.models import User
 from portal.shell import home, nav
@@ -18,6 +21,7 @@ from portal.shell.home import Panel
 PANEL_ROWS = 8
 RETURNED = (ReleaseState.BLOCKED, ReleaseState.CHANGES_ASKED)
 _WAITING = "_waiting_releases"
+_DRAFTS = "_waiting_drafts"
 
 
 def _waiting(actor: User) -> list[Release]:
@@ -30,6 +34,27 @@ def _waiting(actor: User) -> list[Release]:
 
 def waiting_count(actor: User) -> int:
     return len(_waiting(actor))
+
+
+def _waiting_drafts(actor: User) -> list[PolicyDraft]:
+    """Policy drafts that wait for this person, worked out once for the menu and the home page of one request."""
+    if not hasattr(actor, _DRAFTS):
+        setattr(actor, _DRAFTS, drafts_waiting_for(actor))
+    return getattr(actor, _DRAFTS)  # type: ignore[no-any-return]
+
+
+def waiting_drafts_count(actor: User) -> int:
+    return len(_waiting_drafts(actor))
+
+
+def drafts_panel(request: HttpRequest) -> Panel | None:
+    """Policy drafts that need the reader's approval as an owner."""
+    actor: User = request.user  # type: ignore[assignment]
+    rows = _waiting_drafts(actor)
+    if not rows:
+        return None
+    says = f"{_number(len(rows))} policy {'draft waits' if len(rows) == 1 else 'drafts wait'} for you."
+    return Panel("governance/parts/home_drafts.html", {"drafts": rows[:PANEL_ROWS], "total": len(rows)}, "main", says)
 
 
 def decide_panel(request: HttpRequest) -> Panel | None:
@@ -118,7 +143,18 @@ nav.register(
     count=waiting_count,
     urgent=True,
 )
-nav.register("Governance", "Policies", "policies", "gavel", "g p", Permission.GOVERNANCE_POLICY_READ)
+nav.register(
+    "Governance",
+    "Policies",
+    "policies",
+    "gavel",
+    "g p",
+    Permission.GOVERNANCE_POLICY_READ,
+    count=waiting_drafts_count,
+    urgent=True,
+)
 home.register(decide_panel, order=10)
+home.register(drafts_panel, order=15)
 home.register(renew_panel, order=20)
 home.register(refused_panel, order=30)
+catalog_pages.register(releases_panel, "model")

@@ -1,8 +1,10 @@
-"""Who may decide on a release: separation of duties, each refusal in words."""
+"""Who may decide on a release, and who may be given a condition: duties apart, each refusal in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
 
 from governance.choices import DECIDING_ROLES
 from governance.models import Approval, Release
@@ -24,6 +26,12 @@ def conflict_of(actor: User, release: Release) -> str:
         return "You trained this version, so somebody else must decide on it."
     if version.created_by_id == actor.pk:
         return "You registered this version, so somebody else must decide on it."
+    acts = [(release.requested_by, "requested this release"), (version.created_by, "registered this version")]
+    if version.training_run is not None:
+        acts.append((version.training_run.trained_by, "trained this version"))
+    for account, act in acts:
+        if account.kind == Kind.SERVICE and account.pk in actor.stands_behind:
+            return f"You answer for {account}, which {act}, so somebody else must decide on it."
     return ""
 
 
@@ -38,3 +46,13 @@ def roles_to_decide(actor: User, release: Release, open_roles: Iterable[str]) ->
 def other_seat_of(actor: User, approvals: Iterable[Approval]) -> str:
     """The role in which this person already decided on the same decision, or an empty string."""
     return next((str(row.get_role_display()) for row in approvals if row.person_id == actor.pk), "")
+
+
+def condition_owners(release: Release) -> QuerySet[User]:
+    """Who may be given a condition: active people with a role in the model's team or in the whole organisation."""
+    team = release.version.model.team_id
+    held = Q(memberships__team=team) | Q(memberships__team=None)
+    rows = User.objects.filter(
+        held, memberships__isnull=False, memberships__ended_at=None, is_active=True, kind=Kind.PERSON
+    )
+    return rows.distinct().order_by("name", "username")

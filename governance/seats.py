@@ -12,9 +12,9 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 
 from governance.choices import DECIDING_ROLES, Verdict
-from governance.gates.schema import FACTS
+from governance.gates.schema import FACTS, SCHEMAS, narrowed, schema_of
 from governance.models import Approval, Decision, DecisionPolicy, Release
-from governance.services.facts import MOMENTARY
+from governance.services.facts import inputs_of
 from portal.accounts.choices import Role
 
 MAX_CHANGES = 200
@@ -84,14 +84,52 @@ def verdicts_of(result: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def same_question(one: Decision, other: Decision) -> bool:
-    """Whether an approval of the one is an approval of the other: same facts, same policies, same verdicts."""
+    """Whether an approval of the one is an approval of the other: same facts, same policies, same verdicts.
+
+    Asked at another moment, policies of that moment apply: it is the same question while they ask nothing more.
+    """
     if one.pk == other.pk:
         return True
-    return (
-        one.inputs_digest == other.inputs_digest
-        and one.policies == other.policies
-        and verdicts_of(one.result) == verdicts_of(other.result)
-    )
+    if not _same_inputs(one, other) or one.policies != other.policies:
+        return False
+    if verdicts_of(one.result) == verdicts_of(other.result):
+        return True
+    return _moment(one) != _moment(other) and _asks_no_more(one.result, other.result)
+
+
+def _same_inputs(one: Decision, other: Decision) -> bool:
+    """The same facts; of documents of two schemas, as far as the older one goes."""
+    if one.inputs_digest == other.inputs_digest:
+        return True
+    before, after = _comparable(one, other)
+    return schema_of(one.facts) != schema_of(other.facts) and inputs_of(before) == inputs_of(after)
+
+
+def _comparable(one: Decision, other: Decision) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both documents, by the older of their schemas: an upgrade alone is no change of the facts."""
+    order = list(SCHEMAS)
+    older = min(schema_of(one.facts), schema_of(other.facts), key=order.index)
+    return narrowed(one.facts, older), narrowed(other.facts, older)
+
+
+def _moment(decision: Decision) -> str | None:
+    found: str | None = decision.facts.get("subject", {}).get("moment")
+    return found
+
+
+def _asks_no_more(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether the new result names no role and no rule that is not passed which the old one did not name too."""
+    return _asked(new) <= _asked(old)
+
+
+def _asked(result: dict[str, Any]) -> set[tuple[str, ...]]:
+    roles = {("", role) for policy in result.get("policies", []) for role in policy["approvals"]}
+    rules = {
+        (rule["policy"], rule["id"], rule["verdict"], rule["role"])
+        for rule in result.get("rules", [])
+        if rule["enforcement"] == "block" and rule["verdict"] not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    }
+    return roles | rules
 
 
 def seats_of(release: Release, approvals: Sequence[Approval]) -> list[SeatState]:
@@ -125,7 +163,7 @@ def changes_since(digest: str, release: Release) -> list[FieldChange]:
 
 def changes(old: Decision, new: Decision) -> list[FieldChange]:
     """Every fact, policy and (where only time went by) verdict that differs, in the order of their paths."""
-    before, after = dict(_flat(old.facts)), dict(_flat(new.facts))
+    before, after = (dict(flat_facts(inputs_of(facts))) for facts in _comparable(old, new))
     found = [
         FieldChange(path, before.get(path), after.get(path))
         for path in sorted({*before, *after})
@@ -138,17 +176,27 @@ def changes(old: Decision, new: Decision) -> list[FieldChange]:
         if versions[0].get(name) != versions[1].get(name):
             found.append(FieldChange(f"policy {name}", versions[0].get(name), versions[1].get(name)))
     if not found and verdicts_of(old.result) != verdicts_of(new.result):
-        found.append(FieldChange("evaluated_at", old.facts.get("evaluated_at"), new.facts.get("evaluated_at")))
+        # Only the moment, the time or what production reports can have changed the answer then.
+        found = [FieldChange(*one) for one in _momentary(old.facts, new.facts)]
     return found[:MAX_CHANGES]
+
+
+def _momentary(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    parts = ("evaluated_at", "subject", "telemetry")
+    before, after = (
+        dict(pair for name in parts if name in facts for pair in _leaves(name, facts[name])) for facts in (old, new)
+    )
+    for path in sorted({*before, *after}):
+        if before.get(path) != after.get(path):
+            yield path, before.get(path), after.get(path)
 
 
 _KEYS = {field.name: field.message.key for field in FACTS.fields if field.message is not None and field.repeated}
 
 
-def _flat(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat_facts(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every fact by its path, rows named by their key, without the moment they were read at."""
     for name, value in facts.items():
-        if name in MOMENTARY:
-            continue
         if name in _KEYS:
             yield from _rows(name, value)
         else:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, prefetch_related_objects
 
-from catalog.models import Deployment, Endpoint
+from catalog.models import Deployment, Endpoint, RegisteredModel
 from catalog.selectors import missing
 from governance import seats
 from governance.choices import DECIDING_ROLES, OPEN_STATES, ConditionState, ReleaseState
 from governance.models import Approval, Condition, Decision, Release
-from governance.selectors_review import Options, Review, RuleView, Seat, decide_options, review_of
+from governance.selectors_review import (
+    Options,
+    Review,
+    RuleView,
+    Seat,
+    approvals_of,
+    decide_options,
+    live_measures,
+    review_of,
+)
 from portal.access import Permission, teams_with
 from portal.accounts.models import User
 
@@ -23,7 +32,9 @@ def releases_for(actor: User) -> QuerySet[Release]:
     live = Deployment.objects.filter(endpoint=OuterRef("endpoint"), during__upper_inf=True)
     return (
         Release.objects.visible_to(actor)
-        .select_related("version__model__team", "version__training_run", "endpoint__team", "requested_by", "decision")
+        .select_related("version__model__team", "endpoint__team", "requested_by", "decision")
+        # Whose duties must stay apart from deciding.
+        .select_related("version__created_by", "version__training_run__trained_by")
         .annotate(live_version=Subquery(live.values("version__version")[:1]))
     )
 
@@ -69,12 +80,11 @@ def _decidable_by(actor: User) -> QuerySet[Release]:
 def _with_approvals(rows: QuerySet[Release]) -> list[Release]:
     """The releases with their approvals and the policies behind them: three queries for all."""
     given = Approval.objects.select_related("person", "decision").order_by("-pk")
-    given = given.prefetch_related(Prefetch("decision__bundle", queryset=seats.bundles().queryset))
-    loaded = rows.prefetch_related(
-        Prefetch("approvals", queryset=given, to_attr="loaded_approvals"),
-        Prefetch("decision__bundle", queryset=seats.bundles().queryset),
-    )
-    return [*loaded]
+    loaded: list[Release] = [*rows.prefetch_related(Prefetch("approvals", queryset=given, to_attr="loaded_approvals"))]
+    decisions = [row.decision for row in loaded if row.decision is not None]
+    decisions += [approval.decision for row in loaded for approval in row.loaded_approvals]  # type: ignore[attr-defined]
+    prefetch_related_objects(decisions, seats.bundles())
+    return loaded
 
 
 def open_conditions_of(actor: User) -> QuerySet[Condition]:
@@ -108,18 +118,36 @@ def open_releases_of(version_id: int) -> QuerySet[Release]:
     return Release.objects.filter(version=version_id, state__in=OPEN_STATES).select_related("endpoint")
 
 
+def releases_of_model(actor: User, model: RegisteredModel) -> list[Release]:
+    """The releases of a model that are live or open, newest first, with what their seats need; at most two hundred."""
+    current = [ReleaseState.LIVE, *OPEN_STATES]
+    rows = releases_for(actor).filter(version__model=model, state__in=current).order_by("-pk")[:MAX_WAITING]
+    return _with_approvals(rows)
+
+
+def ended_releases_of_model(actor: User, model: RegisteredModel) -> QuerySet[Release]:
+    """The releases of a model that are over, the last one first."""
+    ended = ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.SUPERSEDED
+    rows = releases_for(actor).filter(version__model=model, state__in=ended)
+    return rows.order_by(F("ended_at").desc(nulls_last=True), "-pk")
+
+
 __all__ = [
     "Options",
     "Review",
     "RuleView",
     "Seat",
+    "approvals_of",
     "decide_options",
     "decision_numbered",
+    "ended_releases_of_model",
     "live_at",
+    "live_measures",
     "open_conditions_of",
     "open_releases_of",
     "release_numbered",
     "releases_for",
+    "releases_of_model",
     "review_of",
     "stale_live_releases",
     "waiting_for",

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from catalog.models import Evidence
+from catalog.models import BiasMeasure, Evidence
 from governance import policies, seats
 from governance.choices import BLOCKING, ReleaseState, Verdict
 from governance.models import Approval, Condition, Decision, Release
@@ -88,6 +88,15 @@ class Review:
     def is_stale(self) -> bool:
         """Whether somebody's approval was for other facts than those that hold now."""
         return any(seat.changed for seat in self.seats)
+
+
+def live_measures(facts: Mapping[str, Any]) -> list[BiasMeasure]:
+    """What the facts compare with: the live version's measures, whole, from the evidence that they name; one query."""
+    named = {str(row.get("evidence_live") or "").removeprefix("EV-") for row in facts.get("bias_changes") or ()}
+    numbers = [int(number) for number in named if number.isdigit()]
+    if not numbers:
+        return []
+    return list(BiasMeasure.objects.filter(evidence__in=numbers).select_related("evidence"))
 
 
 def approvals_of(release: Release) -> list[Approval]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from governance.choices import ASSESSED_STATES
 from governance.models import Release
-from governance.services.reassessment import enqueue_reassessment, releases_reading
+from governance.services.backtests import enqueue_shadow
+from governance.services.reassessment import enqueue_reassessment, releases_reading, releases_told
 from portal.ledger.events import subscribe
 from portal.ledger.models import LedgerEntry
 
@@ -20,6 +21,12 @@ def _body(entry: LedgerEntry) -> dict[str, Any]:
 @subscribe("catalog:card:saved")
 def on_fact(entry: LedgerEntry) -> None:
     enqueue_reassessment(releases_reading(int(_body(entry)["version"])))
+
+
+@subscribe("catalog:attestation:recorded")
+def on_attestation(entry: LedgerEntry) -> None:
+    body = _body(entry)
+    enqueue_reassessment(releases_told(body["about"], int(body["of"])))
 
 
 @subscribe("catalog:artifact:uploaded")
@@ -38,3 +45,8 @@ def on_deployment(entry: LedgerEntry) -> None:
 @subscribe("governance:policy:retired")
 def on_policy(entry: LedgerEntry) -> None:
     enqueue_reassessment(Release.objects.filter(state__in=ASSESSED_STATES))
+
+
+@subscribe("governance:decision:made")
+def on_decision(entry: LedgerEntry) -> None:
+    enqueue_shadow(int(entry.subject_id))

@@ -6,9 +6,14 @@ from typing import Any
 
 from celery import shared_task
 
-from governance.services import reassessment
+from governance.gates.facts import parse_facts
+from governance.models import Decision, PolicyDraft
+from governance.services import backtests, gate_checks, reassessment
+from governance.services.decisions import decide
+from governance.services.policies import in_force
+from portal.errors import DomainError
 from portal.jobs.models import Job
-from portal.jobs.registry import Report, handler
+from portal.jobs.registry import JobFailed, Report, handler
 
 
 @handler(reassessment.KIND)
@@ -17,6 +22,37 @@ def reassess_job(job: Job, report: Report) -> dict[str, Any]:
     report(10, "Running the gates")
     release = reassessment.reassess(int(job.payload["release"]))
     return {"release": release.public_id, "state": release.state}
+
+
+@handler(gate_checks.FACTS_KIND)
+def facts_check_job(job: Job, report: Report) -> dict[str, Any]:
+    """Judge a facts document that is too large for a web request."""
+    report(10, "Running the gates")
+    result = decide(parse_facts(job.payload["facts"]), in_force())
+    return {"verdict": result.verdict, "digest": result.digest, "result": result.document()}
+
+
+@handler(backtests.KIND)
+def backtest_job(job: Job, report: Report) -> dict[str, Any]:
+    """Try a draft on stored decisions."""
+    given, draft = job.payload, PolicyDraft.objects.get(pk=job.payload["draft"])
+    if draft.digest != given["digest"]:
+        raise JobFailed("The draft was saved with another text meanwhile. Run the back-test of the new one.")
+    try:
+        made = backtests.run_backtest(
+            draft, actor=job.created_by, params=given["params"], selection=given["selection"], report=report
+        )
+    except DomainError as error:
+        raise JobFailed(error.diagnostics()) from error
+    return {"backtest": made.pk, "total": made.total, "counts": made.counts}
+
+
+@handler(backtests.SHADOW_KIND)
+def shadow_job(job: Job, report: Report) -> dict[str, Any]:
+    """Let the drafts in shadow mode judge one decision."""
+    report(10, "Running the drafts")
+    found = backtests.run_shadow(Decision.objects.get(pk=job.payload["decision"]))
+    return {"drafts": len(found), "differ": sum(one.before != one.after for one in found)}
 
 
 @shared_task(name="governance.tasks.sweep_due")

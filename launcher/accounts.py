@@ -1,4 +1,4 @@
-"""Which user PostgreSQL runs as, and which folders that user can reach. It refuses to run as root."""
+"""Which unprivileged user root's servers run as, and which folders that user can reach. PostgreSQL refuses root."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from launcher.errors import LauncherError
@@ -48,16 +49,33 @@ def can_reach(account: Account | None, path: Path, mode: int = os.R_OK | os.X_OK
     """Whether this user may use `path` in the given way, asked of the kernel in that user's place."""
     if account is None:
         return os.access(path, mode)
+    return _asked_as(account, [(path, mode)]) is None
+
+
+def first_unreadable(account: Account, paths: Iterable[Path]) -> Path | None:
+    """The first of these files and folders that this user cannot read, or None."""
+    return _asked_as(account, [(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK) for path in paths])
+
+
+def _asked_as(account: Account, wanted: list[tuple[Path, int]]) -> Path | None:
+    """The first path that a child of this user may not use in the given way."""
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.setgroups([])
             os.setgid(account.gid)
             os.setuid(account.uid)
-            os._exit(0 if os.access(path, mode) else 1)
-        except BaseException:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            refused = next((number for number, (path, mode) in enumerate(wanted) if not os.access(path, mode)), "")
+            os.write(writer, f"{refused}.".encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, encoding="ascii") as stream:
+        said = stream.read()
+    os.waitpid(child, 0)
+    # A child that could not even become that user says nothing.
+    return None if said == "." else wanted[int(said[:-1] or 0)][0]
 
 
 def server_place(place: Installation, account: Account | None) -> Path:

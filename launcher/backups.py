@@ -73,8 +73,9 @@ def read(
         if (folder / "keys").is_dir():
             shutil.copytree(folder / "keys", place.keys, dirs_exist_ok=True)
         # What was published from here since stays the witness; a new machine takes the backup's.
-        if (folder / "checkpoints").is_dir() and not (place.var / "checkpoints").exists():
-            shutil.copytree(folder / "checkpoints", place.var / "checkpoints")
+        here = place.var / "checkpoints"
+        if (folder / "checkpoints").is_dir() and not (here.is_dir() and any(here.iterdir())):
+            shutil.copytree(folder / "checkpoints", here, dirs_exist_ok=True)
         services.manage(place, owner, "prepare")
         # The log's key and its name came with the backup.
         origin = os.environ.get("GATEHOUSE_LEDGER_ORIGIN") or services.log_origin(place, env["GATEHOUSE_URL"])
@@ -96,7 +97,12 @@ def _unpack(source: Path, folder: Path) -> None:
             names = tar.getnames()
             if not set(PARTS) <= set(names):
                 raise LauncherError(f"{source} is no backup of Gatehouse: it holds no {PARTS[0]} and {PARTS[1]}.")
-            tar.extractall(folder, filter="data")
+            for member in tar:
+                if not (member.isreg() or member.isdir()) or ".." in Path(member.name).parts or member.name[0] == "/":
+                    raise LauncherError(f"{source} is no backup of Gatehouse: it holds {member.name}.")
+            # The filter came with 3.11.4; Debian 12 has an older Python.
+            options = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            tar.extractall(folder, **options)  # type: ignore[arg-type]  # noqa: S202 (each member is checked above)
     except (OSError, tarfile.TarError) as error:
         raise LauncherError(f"{source} cannot be read: {error}") from error
 

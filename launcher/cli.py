@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "ledger": "verify, checkpoint, proof",
         "evidence": "export a pack",
     }
-    passed |= {"policy": "eval, test, schema: offline", "bias": "measure a predictions file: offline"}
+    passed |= {"policy": "eval, test, diff, replay, pull, push, status", "bias": "measure a predictions file: offline"}
     for name, text in passed.items():
         verbs.add_parser(name, help=text, add_help=False).add_argument("arguments", nargs=argparse.REMAINDER)
     verbs.add_parser("help", help="show this")
@@ -208,12 +209,16 @@ class _Opened:
             services.clear_strays(self.place)
             self.stores.start_database()
             self.stores.start_queue()
+            self.stores.hand_over()
         except BaseException:
             self.__exit__()
             raise
         return self.stores
 
     def __exit__(self, *_details: object) -> None:
+        # The command ran as who gave it; what root made is for the services to read.
+        with contextlib.suppress(LauncherError, OSError):
+            self.stores.hand_over()
         if self.lock is not None:
             self.stores.stop()
             self.lock.release()

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 
-from launcher import accounts, environment, locks, ports, postgres, redis, system
+from launcher import accounts, environment, locks, ports, postgres, privileges, redis, system
 from launcher.console import Console
 from launcher.errors import LauncherError
 from launcher.installation import Installation
@@ -36,6 +36,9 @@ def notes(place: Installation) -> list[Check]:
     found: list[Check] = [_port(place)]
     found.append((shutil.which("pdfsig") is not None, "pdfsig (checks packs)", system.line(["poppler-utils"])))
     found.append((system.browser() is not None, "Chromium (for tests)", system.line(["chromium"])))
+    if os.geteuid() == 0:
+        account, why = privileges.for_services(place)
+        found.append((account is not None, why or f"services run as {account and account.name}", privileges.HOW))
     left = [(folder, f"database without its data folder {owner}") for folder, owner in accounts.orphans()]
     return found + [(False, what, f"rm -r '{folder}'") for folder, what in left]
 

@@ -53,6 +53,11 @@ class Installation:
         return self.var / "backups"
 
     @property
+    def home(self) -> Path:
+        """What the services may write besides the data: the clock's memory, caches of libraries."""
+        return self.run / "home"
+
+    @property
     def lock_file(self) -> Path:
         return self.run / "lock"
 
@@ -86,13 +91,13 @@ def locate(environ: Mapping[str, str], project: Path = PROJECT) -> Installation:
 def make_folders(place: Installation) -> None:
     """Make the data folder, private to this user. Folders that exist keep the mode they have.
 
-    Root's may be passed through (0711, not listed), because PostgreSQL refuses to run as root and its user
-    has to reach its own folder below; what is secret lies in folders of mode 0700.
+    Root's may be passed through (0711, not listed), because its servers run as another user, who has to reach
+    folders of their own below; what is secret lies in folders of mode 0700.
     """
     passable = 0o711 if os.geteuid() == 0 else 0o700
     wanted = [(place.var, passable), (place.run, passable), (place.static, 0o755)]
     wanted += [(folder, 0o700) for folder in (place.keys, place.logs, place.artifacts, place.backups)]
-    wanted.append((place.var / "redis", 0o700))
+    wanted += [(place.var / "redis", 0o700), (place.home, 0o700)]
     for folder, mode in wanted:
         try:
             make_folder(folder, mode)

@@ -142,7 +142,6 @@ class Postgres:
 
     def _run(self, arguments: list[str | Path], text: str) -> None:
         """Run a server program as its user; raises LauncherError with what it said."""
-        user = {} if self.account is None else {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
         done = subprocess.run(
             [os.fspath(part) for part in arguments],
             input=text,
@@ -151,7 +150,7 @@ class Postgres:
             env=self._environment(),
             cwd="/",
             umask=0o077,
-            **user,  # type: ignore[call-overload]
+            **processes.identity(self.account),
         )
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()

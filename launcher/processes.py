@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MARK = "GATEHOUSE_INSTANCE"
 _LINUX = sys.platform.startswith("linux")
@@ -26,6 +27,11 @@ class Account:
     name: str
     uid: int
     gid: int
+
+
+def identity(account: Account | None) -> dict[str, Any]:
+    """What makes a child run as the account; nothing for None."""
+    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def started(pid: int) -> str | None:
@@ -70,9 +76,6 @@ def spawn(
     death_signal: int = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own (Ctrl-C reaches the launcher only), its output added to `log`."""
-    identity: dict[str, object] = {}
-    if account is not None:
-        identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         return subprocess.Popen(
@@ -85,7 +88,7 @@ def spawn(
             start_new_session=True,
             umask=0o077,
             preexec_fn=_before_exec(death_signal, os.getpid()),
-            **identity,  # type: ignore[call-overload]
+            **identity(account),
         )
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from launcher import accounts, processes, system
 from launcher.errors import LauncherError, tail
 from launcher.installation import Installation
+from launcher.processes import Account
 
 
 def program(place: Installation) -> Path | None:
@@ -29,13 +30,13 @@ def program(place: Installation) -> Path | None:
 
 
 class Redis:
-    """One server on a socket, run as the user who started the launcher."""
+    """One server on a socket, run as the user who started the launcher, or as root's stand-in."""
 
     def __init__(self, place: Installation) -> None:
         self.place = place
         self.log = place.logs / "redis.log"
 
-    def prepare(self) -> None:
+    def prepare(self, account: Account | None) -> None:
         """Find the program (installing it where that is possible) and write its settings."""
         found = program(self.place)
         if found is None:
@@ -44,10 +45,13 @@ class Redis:
         if found is None:
             raise LauncherError("There is no Redis.", f"{system.line(['redis-server'])}   (or set REDIS_URL)")
         self.program = found
-        folder = accounts.socket_folder(self.place, None, "redis")
+        self.account = account
+        folder = accounts.socket_folder(self.place, account, "redis")
+        accounts.own(self.place.var / "redis", account)
         self.socket = folder / "redis.sock"
-        self.settings = self.place.var / "redis" / "redis.conf"
+        self.settings = self.place.run / "redis.conf"
         self.settings.write_text(self.configuration(), encoding="utf-8")
+        self.settings.chmod(0o644)
 
     def configuration(self) -> str:
         """No port, no file of data; a full memory refuses new jobs and drops none."""
@@ -77,6 +81,7 @@ class Redis:
             log=self.log,
             env={"PATH": os.defpath, "LC_ALL": "C"},
             cwd=self.place.var,
+            account=self.account,
             death_signal=signal.SIGTERM,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -10,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launcher import postgres, processes, redis, secrets_store
+from launcher import postgres, privileges, processes, redis, secrets_store
 from launcher.errors import LauncherError, tail
 from launcher.installation import Installation, public_url
+from launcher.processes import Account
 
 # Children inherit what a person set for them, and nothing that would point them at another installation.
 _FOREIGN = ("DATABASE_OWNER_URL", "GATEHOUSE_SUPERUSER_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONHOME")
@@ -30,6 +32,7 @@ class Stores:
     place: Installation
     environ: Mapping[str, str]
     durable: bool = True
+    port: int | None = None
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -37,6 +40,28 @@ class Stores:
         self.embedded_queue = not self.environ.get("REDIS_URL")
         self.postgres = postgres.Postgres(self.place, durable=self.durable)
         self.redis = redis.Redis(self.place)
+
+    @functools.cached_property
+    def _identity(self) -> tuple[Account | None, str]:
+        return privileges.for_services(self.place, self.port)
+
+    @property
+    def account(self) -> Account | None:
+        """The user of queue, web, worker and clock; None for the one who started the launcher.
+
+        To be asked for once the environment is installed and the port is chosen.
+        """
+        return self._identity[0]
+
+    @property
+    def why_root(self) -> str:
+        """Why the services keep root's rights; empty when they have none."""
+        return self._identity[1]
+
+    def hand_over(self) -> None:
+        """Give the services' user what it has to read and write, whoever made it."""
+        if self.account is not None:
+            privileges.hand_over(self.place, self.account)
 
     def start_database(self) -> None:
         """Start the embedded server and wait for it; nothing to do for one elsewhere."""
@@ -48,7 +73,7 @@ class Stores:
     def start_queue(self) -> None:
         """Start the embedded queue and wait for it; nothing to do for one elsewhere."""
         if self.embedded_queue:
-            self.redis.prepare()
+            self.redis.prepare(self.account)
             self.children["redis"] = self.redis.start()
             redis.wait_ready(self.redis, self.children["redis"])
 
@@ -125,8 +150,8 @@ def log_origin(place: Installation, url: str) -> str:
     if path.exists():
         return path.read_text(encoding="utf-8").strip()
     origin = f"{url.split('://', 1)[1]}/gatehouse"
-    path.write_text(f"{origin}\n", encoding="utf-8")
-    path.chmod(0o600)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(f"{origin}\n")
     return origin
 
 
@@ -149,14 +174,17 @@ def worker_command(place: Installation) -> list[str | Path]:
 
 def beat_command(place: Installation) -> list[str | Path]:
     """The clock that wakes sweepers. Its schedule file is only a memory of last runs."""
-    return [place.python, "-m", "portal.clock", place.run / "beat-schedule"]
+    return [place.python, "-m", "portal.clock", place.home / "beat-schedule"]
 
 
-def manage(place: Installation, env: Mapping[str, str], *arguments: str, quiet: bool = True) -> str:
+def manage(
+    place: Installation, env: Mapping[str, str], *arguments: str, quiet: bool = True, account: Account | None = None
+) -> str:
     """Run a Django command to its end; its output. Raises LauncherError with what it said."""
     done = subprocess.run(
         [place.python, place.project / "manage.py", *arguments],
-        env=dict(env),
+        **processes.identity(account),
+        env=dict(env) | privileges.home(place, account),
         cwd=place.project,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if quiet else None,

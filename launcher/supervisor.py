@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from launcher import environment, locks, ports, processes, secrets_store, services, system, upgrade
+from launcher import environment, locks, ports, privileges, processes, secrets_store, services, system, upgrade
 from launcher.console import Console
 from launcher.errors import LauncherError, Stopped
 from launcher.installation import Installation, make_folders, public_url
@@ -97,7 +97,7 @@ class Supervisor:
         self._system()
         services.clear_strays(self.place)
         wanted = ports.wanted_port(self.environ)
-        self.port = ports.choose(wanted)
+        self.port = self.stores.port = ports.choose(wanted)
         self.url = public_url(self.environ, self.port)
         with self.console.step("secrets") as step:
             if not secrets_store.secret_key(self.place):
@@ -110,6 +110,7 @@ class Supervisor:
             self.stores.start_queue()
         self.stores.remember()
         self.env = services.child_environment(self.place, self.environ, self.port, self.stores.urls())
+        self._give_up_rights()
         upgrade.prepare(self.place, self.console, self.stores, self.env)
         with self.console.step("web, worker, clock") as step:
             for name in ("web", "worker", "beat"):
@@ -134,14 +135,27 @@ class Supervisor:
             elif why := system.install(missing, "What PDF needs"):
                 step.warn(why)
 
+    def _give_up_rights(self) -> None:
+        """Root's services run as another user, who needs its files, and finds the code compiled."""
+        if self.stores.why_root:
+            self.console.say(f"{self.console.marks['warned']} {self.stores.why_root}")
+        elif self.stores.account is not None:
+            self.stores.hand_over()
+            privileges.compile_code(self.place)
+
     def _command(self, name: str) -> list[str | Path]:
         if name == "web":
             return services.web_command(self.place, self.port)
         return services.worker_command(self.place) if name == "worker" else services.beat_command(self.place)
 
     def _spawn(self, name: str) -> None:
+        account = self.stores.account
         self.children[name] = processes.spawn(
-            self._command(name), log=self.place.logs / f"{name}.log", env=self.env, cwd=self.place.project
+            self._command(name),
+            log=self.place.logs / f"{name}.log",
+            env=self.env | privileges.home(self.place, account),
+            cwd=self.place.project,
+            account=account,
         )
 
     def _record(self) -> None:
@@ -183,14 +197,15 @@ class Supervisor:
             return
         self.console.say(f"{self.console.marks['busy']} demo: a minute of real work the first time")
         try:
-            services.manage(self.place, self.env, "demo", "seed", quiet=False)
+            services.manage(self.place, self.env, "demo", "seed", quiet=False, account=self.stores.account)
         except LauncherError:
             # The portal itself works; what the seed said stands above.
             self.console.say(f"{self.console.marks['warned']} the demo could not be added; the portal has none")
 
     def _logins(self) -> None:
         with contextlib.suppress(LauncherError):
-            if text := services.manage(self.place, self.env, "demo", "logins").rstrip():
+            text = services.manage(self.place, self.env, "demo", "logins", account=self.stores.account).rstrip()
+            if text:
                 self.console.say(text, keep=False)
 
     def watch(self) -> None:

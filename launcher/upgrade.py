@@ -12,6 +12,7 @@ from launcher.installation import Installation
 
 _SCHEMA = (
     "*/models.py",
+    "*/models/*.py",
     "*/*/models.py",
     "*/ledger_states.py",
     "*/*/ledger_states.py",
@@ -45,13 +46,14 @@ def prepare(place: Installation, console: Console, stores: services.Stores, env:
     """Migrate as the owner, make the keys, collect the static files: each only when something changed."""
     done = _done(place, stores)
     _schema(place, console, stores, env, done)
-    _keys(place, console, env, done)
+    _keys(place, console, stores, env, done)
     with console.step("static files") as step:
         now = static_digest(place)
         if done.get("static") == now and (place.static / "staticfiles.json").exists():
             step.skip("unchanged")
         else:
-            services.manage(place, env, "collectstatic", "--noinput", "--clear", "--verbosity", "0")
+            arguments = ("collectstatic", "--noinput", "--clear", "--verbosity", "0")
+            services.manage(place, env, *arguments, account=stores.account)
             _remember(place, done, "static", now)
 
 
@@ -60,7 +62,7 @@ def prepare_first(place: Installation, console: Console, stores: services.Stores
     done = _done(place, stores)
     if stores.embedded_database and not done.get("schema"):
         _schema(place, console, stores, env, done)
-        _keys(place, console, env, done)
+        _keys(place, console, stores, env, done)
 
 
 def _done(place: Installation, stores: services.Stores) -> dict[str, str]:
@@ -88,16 +90,18 @@ def _schema(
             name = time.strftime("before-upgrade-%Y%m%dT%H%M%SZ.tar", time.gmtime())
             backups.write(place, stores, env, place.backups / name)
             step.note(f"backup in {place.backups / name}")
-        services.manage(place, env | stores.urls(powers="owner"), "prepare")
+        services.manage(place, env | stores.urls(powers="owner"), "prepare", account=stores.account)
         _remember(place, done, "schema", wanted)
 
 
-def _keys(place: Installation, console: Console, env: dict[str, str], done: dict[str, str]) -> None:
+def _keys(
+    place: Installation, console: Console, stores: services.Stores, env: dict[str, str], done: dict[str, str]
+) -> None:
     with console.step("keys") as step:
         if (place.keys / "ledger_ed25519.pem").exists() and done.get("keys") == done["schema"]:
             step.skip("there")
             return
-        services.manage(place, env, "make_keys")
+        services.manage(place, env, "make_keys", account=stores.account)
         _remember(place, done, "keys", done["schema"])
 
 
@@ -106,7 +110,7 @@ def is_empty(place: Installation, stores: services.Stores, env: dict[str, str]) 
     done = locks.read_json(place.state_file)
     if stores.embedded_database and done.get("used"):
         return False
-    if services.manage(place, env, "prepare", "--is-empty").strip() == "empty":
+    if services.manage(place, env, "prepare", "--is-empty", account=stores.account).strip() == "empty":
         return True
     done["used"] = "yes"
     locks.write_json(place.state_file, done)

@@ -21,14 +21,17 @@ class Permission(StrEnum):
     AUDITS_EVIDENCE_PACK_CREATE = "audits:evidence_pack:create"
     AUDITS_EVIDENCE_PACK_READ = "audits:evidence_pack:read"
     AUDITS_TEST_RUN_CREATE = "audits:test_run:create"
+    CATALOG_ATTESTATION_RECORD = "catalog:attestation:record"
     CATALOG_DATASET_CREATE = "catalog:dataset:create"
     CATALOG_ENDPOINT_CREATE = "catalog:endpoint:create"
     CATALOG_FACT_RECORD = "catalog:fact:record"
+    CATALOG_JUDGEMENT_RECORD = "catalog:judgement:record"
     CATALOG_MODEL_CREATE = "catalog:model:create"
     CATALOG_MODEL_READ = "catalog:model:read"
     CATALOG_VERSION_CREATE = "catalog:version:create"
     GOVERNANCE_GATE_CHECK = "governance:gate:check"
-    GOVERNANCE_POLICY_PUBLISH = "governance:policy:publish"
+    GOVERNANCE_POLICY_APPROVE = "governance:policy:approve"
+    GOVERNANCE_POLICY_DRAFT = "governance:policy:draft"
     GOVERNANCE_POLICY_READ = "governance:policy:read"
     GOVERNANCE_RELEASE_DECIDE = "governance:release:decide"
     GOVERNANCE_RELEASE_READ = "governance:release:read"
@@ -56,10 +59,12 @@ _READ = {
 _BUILD = _READ | {
     P.AUDITS_EVIDENCE_PACK_CREATE,
     P.AUDITS_TEST_RUN_CREATE,
+    P.CATALOG_ATTESTATION_RECORD,
     P.CATALOG_DATASET_CREATE,
     P.CATALOG_FACT_RECORD,
     P.CATALOG_VERSION_CREATE,
     P.GOVERNANCE_GATE_CHECK,
+    P.GOVERNANCE_POLICY_DRAFT,
     P.GOVERNANCE_RELEASE_REQUEST,
     P.GOVERNANCE_RELEASE_WITHDRAW,
     P.PORTAL_JOB_CANCEL,
@@ -68,7 +73,11 @@ _BUILD = _READ | {
 _REVIEW = _READ | {
     P.AUDITS_EVIDENCE_PACK_CREATE,
     P.AUDITS_TEST_RUN_CREATE,
+    P.CATALOG_ATTESTATION_RECORD,
+    P.CATALOG_JUDGEMENT_RECORD,
     P.GOVERNANCE_GATE_CHECK,
+    P.GOVERNANCE_POLICY_APPROVE,
+    P.GOVERNANCE_POLICY_DRAFT,
     P.GOVERNANCE_RELEASE_DECIDE,
     P.PORTAL_JOB_CANCEL,
     P.PORTAL_TOKEN_OWN,
@@ -78,10 +87,10 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.DEVELOPER: frozenset(_BUILD),
     Role.MODEL_OWNER: frozenset(_BUILD | {P.CATALOG_MODEL_CREATE, P.CATALOG_ENDPOINT_CREATE}),
     Role.VALIDATOR: frozenset(_REVIEW | {P.CATALOG_FACT_RECORD}),
-    Role.RISK: frozenset(_REVIEW | {P.GOVERNANCE_POLICY_PUBLISH}),
-    Role.FAIRNESS: frozenset(_REVIEW | {P.GOVERNANCE_POLICY_PUBLISH}),
+    Role.RISK: frozenset(_REVIEW),
+    Role.FAIRNESS: frozenset(_REVIEW),
     Role.LEGAL: frozenset(_REVIEW),
-    Role.COMPLIANCE: frozenset(_REVIEW | {P.GOVERNANCE_POLICY_PUBLISH}),
+    Role.COMPLIANCE: frozenset(_REVIEW),
     Role.AUDITOR: frozenset(_READ | {P.AUDITS_EVIDENCE_PACK_CREATE, P.PORTAL_TOKEN_OWN}),
     Role.ADMIN: frozenset(
         {P.PORTAL_HOME_READ, P.PORTAL_JOB_READ, P.PORTAL_STYLEGUIDE_READ, P.PORTAL_USER_MANAGE, P.PORTAL_LEDGER_READ}

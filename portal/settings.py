@@ -84,7 +84,9 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "portal.middleware_body.BodyMiddleware",
     "portal.middleware.DomainErrorMiddleware",
+    "portal.middleware.FirstPasswordMiddleware",
     "demo.middleware.StoryMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -144,7 +146,12 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = TESTING
 ARTIFACT_MAX_BYTES = env.int("GATEHOUSE_ARTIFACT_MAX_BYTES", default=20 * 1024**3)
 PREDICTIONS_MAX_BYTES = env.int("GATEHOUSE_PREDICTIONS_MAX_BYTES", default=512 * 1024**2)
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024**2
+# Any body that is no upload: a form, or JSON. Judged by its announced length, before it is read.
+BODY_MAX_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("GATEHOUSE_BODY_MAX_BYTES", default=2 * 1024**2)
+# Prediction files that wait between the two steps of the upload form: for one person, and in all.
+STAGED_MAX_FILES = env.int("GATEHOUSE_STAGED_MAX_FILES", default=5)
+STAGED_MAX_BYTES = env.int("GATEHOUSE_STAGED_MAX_BYTES", default=1024**3)
+STAGED_TOTAL_BYTES = env.int("GATEHOUSE_STAGED_TOTAL_BYTES", default=8 * 1024**3)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
@@ -235,6 +242,10 @@ SPECTACULAR_SETTINGS = {
 }
 GATE_CHECK_WAIT_SECONDS = 2.0
 
+# ------------------------------------------------------------------ gates
+# OPA servers that policies may name: {"NAME": {"url": "https://…", "token": "…"}}.
+OPA_SERVERS: dict[str, Any] = env.json("GATEHOUSE_OPA_SERVERS", default={})
+
 # ------------------------------------------------------------------ jobs
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
@@ -257,6 +268,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "sweep-jobs": {"task": "portal.jobs.tasks.sweep_jobs", "schedule": 5.0, "options": {"expires": 20}},
+    "sweep-staged": {"task": "audits.tasks.sweep_staged", "schedule": 300.0, "options": {"expires": 300}},
     "sweep-due": {"task": "governance.tasks.sweep_due", "schedule": 30.0, "options": {"expires": 60}},
 }
 

@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connections
 from django.test import Client, TestCase, TransactionTestCase
+from django.test.signals import setting_changed
 
 from portal.accounts.models import User
 from portal.jobs import services as jobs
@@ -57,6 +58,8 @@ def private_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("var")
     django_settings.VAR_DIR, django_settings.KEYS_DIR = folder, folder / "keys"
     django_settings.STORAGES["default"]["OPTIONS"]["location"] = str(folder / "artifacts")
+    # pytest looks at every name of a module, which makes a storage that is imported there before this runs.
+    setting_changed.send(sender=None, setting="STORAGES", value=django_settings.STORAGES, enter=True)
     make_key()
     make_all()
     return folder

@@ -28,7 +28,8 @@ def url_for(name: str, *, role: str = "owner") -> str:
 def code_digest() -> str:
     """Changes whenever the schema or the guards could."""
     digest = hashlib.sha256()
-    places = ("*/models.py", "*/*/models.py", "*/ledger_states.py", "*/*/ledger_states.py", "*/migrations/*.py")
+    tables = ("*/models.py", "*/models/*.py", "*/*/models.py")
+    places = (*tables, "*/ledger_states.py", "*/*/ledger_states.py", "*/migrations/*.py")
     files = {path for place in (*places, "*/*/migrations/*.py", "portal/database.py") for path in ROOT.glob(place)}
     for path in sorted(path for path in files if ".venv" not in path.parts):
         digest.update(path.read_bytes())

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from catalog import selectors
 from catalog.api import inputs
 from catalog.api import serializers as s
-from catalog.api.models import PAGING
+from catalog.api.collections import PAGING
 from catalog.choices import CARD_SECTIONS
 from catalog.models import Evidence, ModelVersion
 from catalog.services.blobs import chunks_of

@@ -45,7 +45,11 @@ class RunIn(Strict):
     job_id = serializers.CharField(max_length=120)
     code_revision = serializers.CharField(max_length=80)
     parameters = PlainObjectField(required=False, default=dict)
-    trained_by = text(60, help_text="Username; by default who registers the version. A trainer cannot approve it.")
+    trained_by = text(
+        60,
+        help_text="Username of a developer or model owner of the team; by default who registers the version. "
+        "A trainer cannot approve it.",
+    )
     provider = text(60)
     region = text(40)
     started_at = serializers.DateTimeField(required=False, allow_null=True, default=None)

@@ -12,18 +12,15 @@ from rest_framework.response import Response
 from catalog import selectors
 from catalog.api import inputs
 from catalog.api import serializers as s
-from catalog.api.lookups import team_for, user_named
+from catalog.api.collections import PAGING, checked, created, listed, register_in_team
+from catalog.api.lookups import user_named
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.services.models import register_model
 from catalog.services.versions import DeclaredArtifact, DeclaredRun, register_version
 from portal.access import Permission
-from portal.api.views import GatehouseView, keyset_page
+from portal.api.views import GatehouseView
 
 P = Permission
-PAGING = [
-    OpenApiParameter("after", int, description="`next` of the page before"),
-    OpenApiParameter("limit", int),
-]
 QUERY = OpenApiParameter("q", str, description="Words, and tier:high, team:lending, use:credit.")
 
 
@@ -34,27 +31,21 @@ class ModelsView(GatehouseView):
     def get(self, request: Request) -> Response:
         """The models you may see, newest first."""
         rows = selectors.search_models(selectors.models_for(self.actor), request.query_params.get("q", ""))
-        return keyset_page(request, rows, serialize=lambda row: s.ModelOut(row).data)
+        return listed(request, rows, s.ModelOut)
 
     @extend_schema(operation_id="models_create", request=inputs.ModelIn, responses={201: s.ModelOut})
     def post(self, request: Request) -> Response:
         """Register a model."""
-        given = inputs.ModelIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
-        team = team_for(self.actor, fields.pop("team"), P.CATALOG_MODEL_CREATE)
+        fields = checked(request, inputs.ModelIn)
         owner = user_named(fields.pop("owner"), field="owner")
-        row = register_model(actor=self.actor, team=team, owner=owner, **fields)
-        return _created(s.ModelOut(_fresh(row)).data)
+        may = P.CATALOG_MODEL_CREATE
+        row = register_in_team(register_model, fields, actor=self.actor, permission=may, owner=owner)
+        return created(s.ModelOut(_fresh(row)).data)
 
 
 def _fresh(row: RegisteredModel) -> RegisteredModel:
     """With what the database filled in, such as the time."""
     return RegisteredModel.objects.select_related("team", "owner").get(pk=row.pk)
-
-
-def _created(body: Any) -> Response:
-    return Response(body, status=201, headers={"Location": body["url"]})
 
 
 class ModelView(GatehouseView):
@@ -74,16 +65,14 @@ class VersionsView(GatehouseView):
     def get(self, request: Request, model: str) -> Response:
         """Versions of a model, newest first."""
         rows = selectors.versions_of(selectors.model_named(self.actor, model)).select_related("model", "created_by")
-        return keyset_page(request, rows, serialize=lambda row: s.VersionRow(row).data)
+        return listed(request, rows, s.VersionRow)
 
     @extend_schema(operation_id="versions_create", request=inputs.VersionIn, responses={201: s.VersionOut})
     def post(self, request: Request, model: str) -> Response:
         """Register a version: immutable from then on. The bytes of its artifacts are PUT afterwards."""
         named = selectors.model_named(self.actor, model)
-        given = inputs.VersionIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        row = self._register(named, given.validated_data)
-        return _created(version_body(selectors.version_named(self.actor, named.name, row.version)))
+        row = self._register(named, checked(request, inputs.VersionIn))
+        return created(version_body(selectors.version_named(self.actor, named.name, row.version)))
 
     @transaction.atomic
     def _register(self, model: RegisteredModel, data: dict[str, Any]) -> ModelVersion:

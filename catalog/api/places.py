@@ -9,12 +9,11 @@ from rest_framework.response import Response
 from catalog import selectors
 from catalog.api import inputs
 from catalog.api import serializers as s
-from catalog.api.lookups import team_for
-from catalog.api.models import PAGING
+from catalog.api.collections import PAGING, checked, created, listed, register_in_team
 from catalog.services.datasets import add_snapshot, register_dataset
 from catalog.services.endpoints import register_endpoint
 from portal.access import Permission
-from portal.api.views import GatehouseView, keyset_page
+from portal.api.views import GatehouseView
 
 P = Permission
 
@@ -25,18 +24,14 @@ class DatasetsView(GatehouseView):
     @extend_schema(operation_id="datasets_list", parameters=PAGING, responses=s.DatasetPage)
     def get(self, request: Request) -> Response:
         """The datasets you may see, newest first."""
-        return keyset_page(request, selectors.datasets_for(self.actor), serialize=lambda row: s.DatasetOut(row).data)
+        return listed(request, selectors.datasets_for(self.actor), s.DatasetOut)
 
     @extend_schema(operation_id="datasets_create", request=inputs.DatasetIn, responses={201: s.DatasetOut})
     def post(self, request: Request) -> Response:
         """Register a dataset. What is in it is a snapshot."""
-        given = inputs.DatasetIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
-        team = team_for(self.actor, fields.pop("team"), P.CATALOG_DATASET_CREATE)
-        row = register_dataset(actor=self.actor, team=team, **fields)
-        headers = {"Location": f"{s.ROOT}/datasets/{row.name}"}
-        return Response(s.DatasetOut(row).data, status=201, headers=headers)
+        fields = checked(request, inputs.DatasetIn)
+        row = register_in_team(register_dataset, fields, actor=self.actor, permission=P.CATALOG_DATASET_CREATE)
+        return created(s.DatasetOut(row).data, f"{s.ROOT}/datasets/{row.name}")
 
 
 class DatasetView(GatehouseView):
@@ -56,15 +51,13 @@ class SnapshotsView(GatehouseView):
     def get(self, request: Request, dataset: str) -> Response:
         """Snapshots of a dataset, newest first."""
         rows = selectors.snapshots_of(selectors.dataset_named(self.actor, dataset))
-        return keyset_page(request, rows, serialize=lambda row: s.SnapshotOut(row).data)
+        return listed(request, rows, s.SnapshotOut)
 
     @extend_schema(operation_id="snapshots_create", request=inputs.SnapshotIn, responses={201: s.SnapshotOut})
     def post(self, request: Request, dataset: str) -> Response:
         """Fix one state of a dataset: its digest, schema, rows, where it is kept, until when, on what terms."""
         named = selectors.dataset_named(self.actor, dataset)
-        given = inputs.SnapshotIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
+        fields = checked(request, inputs.SnapshotIn)
         fields["schema"] = [dict(column) for column in fields["schema"]]
         row = add_snapshot(named, actor=self.actor, **fields)
         return Response(s.SnapshotOut(selectors.snapshot_named(self.actor, named.name, row.label)).data, status=201)
@@ -76,18 +69,14 @@ class EndpointsView(GatehouseView):
     @extend_schema(operation_id="endpoints_list", parameters=PAGING, responses=s.EndpointPage)
     def get(self, request: Request) -> Response:
         """The endpoints you may see, newest first, each with what answers there now."""
-        return keyset_page(request, selectors.endpoints_for(self.actor), serialize=lambda row: s.EndpointOut(row).data)
+        return listed(request, selectors.endpoints_for(self.actor), s.EndpointOut)
 
     @extend_schema(operation_id="endpoints_create", request=inputs.EndpointIn, responses={201: s.EndpointOut})
     def post(self, request: Request) -> Response:
         """Register an endpoint."""
-        given = inputs.EndpointIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
-        team = team_for(self.actor, fields.pop("team"), P.CATALOG_ENDPOINT_CREATE)
-        row = register_endpoint(actor=self.actor, team=team, **fields)
-        headers = {"Location": f"{s.ROOT}/endpoints/{row.name}"}
-        return Response(s.EndpointOut(row).data, status=201, headers=headers)
+        fields = checked(request, inputs.EndpointIn)
+        row = register_in_team(register_endpoint, fields, actor=self.actor, permission=P.CATALOG_ENDPOINT_CREATE)
+        return created(s.EndpointOut(row).data, f"{s.ROOT}/endpoints/{row.name}")
 
 
 class EndpointView(GatehouseView):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from catalog.api import facts, models, places
+from catalog.api import attestations, facts, models, places
 
 VERSION = "models/<str:model>/versions/<str:version>"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,10 +14,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{VERSION}/metrics", facts.MetricsView.as_view(), name="api-metrics"),
     path(f"{VERSION}/evidence", facts.VersionEvidenceView.as_view(), name="api-version-evidence"),
     path(f"{VERSION}/card", facts.CardView.as_view(), name="api-card"),
+    path(
+        "models/<str:model>/attestations", attestations.ModelAttestationsView.as_view(), name="api-model-attestations"
+    ),
+    path(f"{VERSION}/attestations", attestations.VersionAttestationsView.as_view(), name="api-version-attestations"),
     path("datasets", places.DatasetsView.as_view(), name="api-datasets"),
     path("datasets/<str:dataset>", places.DatasetView.as_view(), name="api-dataset"),
     path("datasets/<str:dataset>/snapshots", places.SnapshotsView.as_view(), name="api-snapshots"),
     path("endpoints", places.EndpointsView.as_view(), name="api-endpoints"),
     path("endpoints/<str:endpoint>", places.EndpointView.as_view(), name="api-endpoint"),
+    path(
+        "endpoints/<str:endpoint>/attestations",
+        attestations.EndpointAttestationsView.as_view(),
+        name="api-endpoint-attestations",
+    ),
+    path("attestations/<str:attestation>", attestations.AttestationView.as_view(), name="api-attestation"),
     path("evidence/<str:evidence>", facts.EvidenceView.as_view(), name="api-evidence"),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from catalog.pages import cards, datasets, endpoints, evidence, models, versions
+from catalog.pages import attestations, cards, datasets, endpoints, evidence, models, versions
 
 VERSION = "models/<str:name>/versions/<str:version>"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -22,5 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("endpoints/", endpoints.EndpointsPage.as_view(), name="endpoints"),
     path("endpoints/new/", endpoints.EndpointNewPage.as_view(), name="endpoint-new"),
     path("endpoints/<str:name>/", endpoints.EndpointPage.as_view(), name="endpoint"),
+    path("attestations/AT-<int:number>/", attestations.AttestationPage.as_view(), name="attestation"),
     path("evidence/EV-<int:number>/", evidence.EvidencePage.as_view(), name="evidence"),
 ]

@@ -112,7 +112,7 @@ class VersionNewPage(ActPage):
     def get_form_kwargs(self) -> dict[str, Any]:
         kwargs = super().get_form_kwargs()
         kwargs["snapshots"] = selectors.snapshots_for(self.actor)
-        kwargs["people"] = selectors.people_of(self.model)
+        kwargs["people"] = selectors.trainers_of(self.model)
         return kwargs
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from catalog.models import Artifact, Blob, DatasetSnapshot, ModelVersion, RegisteredModel, TrainingRun, VersionDataset
+from catalog.selectors import trainers_of
 from catalog.services import blobs
 from catalog.services.rows import insert, validated
 from portal.access import Permission, require
@@ -122,7 +123,21 @@ def register_with_files(
     return row
 
 
+def _check_trainer(model: RegisteredModel, run: DeclaredRun, *, actor: User) -> None:
+    """A trainer never decides on the version, so who names one bars a person: only those who could have trained it."""
+    named = run.trained_by
+    if named is None or named.pk == actor.pk or trainers_of(model).filter(pk=named.pk).exists():
+        return
+    raise InvalidInput(
+        f"{named.username} has no part in building {model.name}.",
+        code="trainer-not-in-team",
+        field="training_run.trained_by",
+        how="Name a developer or model owner of the model's team, or leave it empty for yourself.",
+    )
+
+
 def _register_run(model: RegisteredModel, *, actor: User, run: DeclaredRun) -> TrainingRun:
+    """The run of that job id, registered now or before. Raises Conflict where it was registered differently."""
     row = TrainingRun(
         model=model,
         job_id=run.job_id,
@@ -133,7 +148,9 @@ def _register_run(model: RegisteredModel, *, actor: User, run: DeclaredRun) -> T
     )
     found = TrainingRun.objects.filter(model=model, job_id=run.job_id).first()
     if found is not None:
-        if (found.code_revision, found.parameters) != (row.code_revision, row.parameters):
+        # No name claims nothing: the trainer stays who was registered, whoever adds this version.
+        another = run.trained_by is not None and run.trained_by.pk != found.trained_by_id
+        if another or (found.code_revision, found.parameters) != (row.code_revision, row.parameters):
             raise Conflict(
                 f"Training run {run.job_id} is registered with other values.",
                 code="run-differs",
@@ -141,6 +158,7 @@ def _register_run(model: RegisteredModel, *, actor: User, run: DeclaredRun) -> T
                 how="A run is immutable: use its own job id.",
             )
         return found
+    _check_trainer(model, run, actor=actor)
     insert(row)
     record(
         actor=actor,

@@ -8,11 +8,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.selectors import endpoint_named, missing, version_named
+from catalog.selectors import endpoint_named, missing, plain, version_named
 from governance import selectors
 from governance.api import serializers as s
 from governance.choices import ReleaseState
 from governance.models import Release
+from governance.policies import condition_owners
 from governance.services.approvals import ConditionDraft, decide_release
 from governance.services.releases import request_release, withdraw_release
 from portal.access import Permission
@@ -119,19 +120,20 @@ class ReleaseDecisionsView(GatehouseView):
             choice=data["choice"],
             decision_digest=data["decision_digest"],
             reason=data["reason"],
-            conditions=[self._draft(index, one) for index, one in enumerate(data["conditions"])],
+            conditions=[self._draft(row, index, one) for index, one in enumerate(data["conditions"])],
         )
         return Response(detail(selectors.release_numbered(self.actor, row.pk), self.actor), status=201)
 
     @staticmethod
-    def _draft(index: int, data: dict[str, Any]) -> ConditionDraft:
-        owner = User.objects.filter(username__iexact=data["owner"], is_active=True).first()
+    def _draft(release: Release, index: int, data: dict[str, Any]) -> ConditionDraft:
+        """One answer for who does not exist and for who has no part here: the API is no list of user names."""
+        owner = condition_owners(release).filter(username__iexact=plain(data["owner"])).first()
         if owner is None:
             raise InvalidInput(
                 f"There is no person {data['owner']!r} to give the condition to.",
                 code="no-such-person",
                 field=f"conditions[{index}].owner",
-                how="Give the user name of an active person.",
+                how="Give the user name of an active person with a role in the model's team.",
             )
         return ConditionDraft(text=data["text"], owner=owner, due_on=data["due_on"])
 

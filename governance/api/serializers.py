@@ -7,12 +7,38 @@ from typing import Any
 from rest_framework import serializers
 
 from governance.choices import DECIDING_ROLES, ConditionState, DecisionChoice, ReleaseState, Verdict
-from governance.models import Approval, Condition, Decision, Policy, PolicyVersion, Release
+from governance.models import Approval, Condition, Decision, Release
 
 
 class GateCheckIn(serializers.Serializer):
     endpoint = serializers.CharField(max_length=80, help_text="Name of the endpoint the version is to answer at.")
     dryRun = serializers.BooleanField(default=False, help_text="Evaluate what is known now and store nothing.")
+
+
+class GateSubject(serializers.Serializer):
+    """Either a registered subject, or a facts document."""
+
+    model = serializers.CharField(max_length=80, required=False)
+    version = serializers.CharField(max_length=40, required=False)
+    endpoint = serializers.CharField(max_length=80, required=False)
+    facts = serializers.DictField(required=False, help_text="A facts document; it is judged and not stored.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named = {"model", "version", "endpoint"} & set(attrs)
+        if ("facts" in attrs) == bool(named) or len(named) not in (0, 3):
+            raise serializers.ValidationError("Give model, version and endpoint; or facts alone.")
+        return attrs
+
+
+class GateBatchIn(serializers.Serializer):
+    checks = serializers.ListField(child=GateSubject(), min_length=1, max_length=50)
+    dryRun = serializers.BooleanField(default=False, help_text="Evaluate what is known now and store nothing.")
+
+
+class FixOut(serializers.Serializer):
+    fact = serializers.CharField(allow_blank=True)
+    how = serializers.CharField()
+    url = serializers.CharField(allow_blank=True)
 
 
 class RuleOut(serializers.Serializer):
@@ -28,6 +54,11 @@ class RuleOut(serializers.Serializer):
     missing = serializers.ListField(child=serializers.CharField())
 
 
+class ReasonOut(RuleOut):
+    how_to_fix = FixOut(many=True)
+    waivable_by = serializers.ListField(child=serializers.CharField(), help_text="Roles that can waive the rule.")
+
+
 class VerdictOut(serializers.Serializer):
     id = serializers.CharField(allow_null=True, help_text="D-7; null for a dry run, which is not stored.")
     url = serializers.CharField(allow_null=True)
@@ -35,13 +66,25 @@ class VerdictOut(serializers.Serializer):
     digest = serializers.CharField(help_text="SHA-256 of the verdict's canonical bytes.")
     facts_digest = serializers.CharField()
     dry_run = serializers.BooleanField()
-    rules = RuleOut(many=True)
+    rules = ReasonOut(many=True)
 
 
 class PendingOut(serializers.Serializer):
     state = serializers.CharField()
     detail = serializers.CharField()
     job = serializers.CharField(help_text="Poll this address; when it is done, ask again.")
+
+
+class GateResultOut(serializers.Serializer):
+    """Exactly one of the three."""
+
+    result = VerdictOut(required=False)
+    pending = PendingOut(required=False)
+    problem = serializers.DictField(required=False)
+
+
+class GateBatchOut(serializers.Serializer):
+    results = GateResultOut(many=True)
 
 
 class ReleaseIn(serializers.Serializer):
@@ -58,7 +101,9 @@ class WithdrawIn(serializers.Serializer):
 
 class ConditionIn(serializers.Serializer):
     text = serializers.CharField(max_length=2000)
-    owner = serializers.CharField(max_length=60, help_text="User name of who does it.")
+    owner = serializers.CharField(
+        max_length=60, help_text="User name of who does it: somebody with a role in the model's team."
+    )
     due_on = serializers.DateField()
 
 
@@ -165,37 +210,3 @@ class ReleaseDetail(ReleaseOut):
 class PageOfReleases(serializers.Serializer):
     results = ReleaseOut(many=True)
     next = serializers.IntegerField(allow_null=True, help_text="Give it as `after` for the next page.")
-
-
-class PolicyVersionOut(serializers.ModelSerializer):
-    name = serializers.CharField(source="policy.name")
-    author = serializers.CharField(source="author.username", allow_null=True, default=None)
-
-    class Meta:
-        model = PolicyVersion
-        fields = ("name", "number", "digest", "enforcement", "author", "published_at", "retired_at")
-
-
-class PolicyOut(serializers.ModelSerializer):
-    versions = serializers.SerializerMethodField()
-    source = serializers.SerializerMethodField()  # type: ignore[assignment]
-
-    class Meta:
-        model = Policy
-        fields = ("name", "owner_role", "source", "versions")
-
-    def get_versions(self, policy: Policy) -> list[dict[str, Any]]:
-        return PolicyVersionOut(policy.versions.order_by("-number"), many=True).data  # type: ignore[return-value]
-
-    def get_source(self, policy: Policy) -> str:
-        """The text in force; empty when the policy is retired."""
-        active = policy.versions.filter(retired_at=None).first()
-        return active.source if active else ""
-
-
-class PoliciesOut(serializers.Serializer):
-    results = PolicyVersionOut(many=True)
-
-
-class PublishIn(serializers.Serializer):
-    source = serializers.CharField(max_length=100_000, trim_whitespace=False, help_text="The policy as YAML text.")  # type: ignore[assignment]

@@ -22,6 +22,7 @@ _SHAPES: dict[str, dict[str, tuple[int, str, bool]]] = {
     "Type": {
         "dyn": (1, "Empty", False),
         "null": (2, "int32", False),
+        "primitive": (3, "int32", False),
         "list_type": (6, "ListType", False),
         "map_type": (7, "MapType", False),
         "message_type": (9, "string", False),
@@ -31,7 +32,12 @@ _SHAPES: dict[str, dict[str, tuple[int, str, bool]]] = {
     "TypeEntry": {"key": (1, "int64", False), "value": (2, "Type", False)},
     "Reference": {"name": (1, "string", False)},
     "ReferenceEntry": {"key": (1, "int64", False), "value": (2, "Reference", False)},
-    "Constant": {"null_value": (1, "int32", False), "bool_value": (2, "bool", False)},
+    "Constant": {
+        "null_value": (1, "int32", False),
+        "bool_value": (2, "bool", False),
+        "double_value": (5, "double", False),
+        "string_value": (6, "string", False),
+    },
     "Ident": {"name": (1, "string", False)},
     "Select": {"operand": (1, "Expr", False), "field": (2, "string", False), "test_only": (3, "bool", False)},
     "Call": {"target": (1, "Expr", False), "function": (2, "string", False), "args": (3, "Expr", True)},
@@ -66,6 +72,8 @@ _SHAPES: dict[str, dict[str, tuple[int, str, bool]]] = {
         "source_info": (5, "SourceInfo", False),
     },
 }
+# cel.expr.Type.PrimitiveType
+_DOUBLE, _TEXT = 4, 5
 _KINDS = (
     "const_expr",
     "ident_expr",
@@ -128,6 +136,16 @@ class Checked:
         found = self.types.get(expr.id)
         return found is not None and found.HasField("map_type")
 
+    def is_double(self, expr: Any) -> bool:
+        """Whether the node is a floating-point number."""
+        found = self.types.get(expr.id)
+        return found is not None and found.primitive == _DOUBLE
+
+    def is_text(self, expr: Any) -> bool:
+        """Whether the node is a text."""
+        found = self.types.get(expr.id)
+        return found is not None and found.primitive == _TEXT
+
     def is_section(self, expr: Any) -> bool:
         """Whether the node is a whole section or row of the facts, or a list of them."""
         found = self.types.get(expr.id)
@@ -139,6 +157,49 @@ class Checked:
         """The variable that the node is, such as `facts` or `variables.judged`; else an empty string."""
         known = self.names.get(expr.id, "")
         return known or (expr.ident_expr.name if kind_of(expr) == "ident_expr" else "")
+
+
+class Sub:
+    """A checked expression of which any node can be made the whole."""
+
+    def __init__(self, serialized: bytes) -> None:
+        self._any = any_pb2.Any.FromString(serialized)
+        self._whole = _CheckedExpr.FromString(self._any.value)
+
+    def rooted(self, node: Any) -> bytes:
+        """The node as an expression of its own, for the engine to deserialise."""
+        made = _CheckedExpr()
+        made.CopyFrom(self._whole)
+        made.expr.CopyFrom(node)
+        return self._wrapped(made)
+
+    def masked(self) -> bytes | None:
+        """Of an expression that is one filter: '1' or '0' for each row, instead of a list of the rows; else None."""
+        made = _CheckedExpr()
+        made.CopyFrom(self._whole)
+        if not is_filter(made.expr):
+            return None
+        loop = made.expr.comprehension_expr
+        condition, added = loop.loop_step.call_expr.args[0], loop.loop_step.call_expr.args[1]
+        if [one.ident_expr.name for one in _added(added)] != [loop.iter_var]:
+            return None
+        choice = type(condition)(id=added.id)
+        choice.call_expr.function = "_?_:_"
+        choice.call_expr.args.add().CopyFrom(condition)
+        for text in ("1", "0"):
+            choice.call_expr.args.add(id=added.id).const_expr.string_value = text
+        step = type(condition)(id=loop.loop_step.id)
+        step.call_expr.function = "_+_"
+        step.call_expr.args.add(id=added.id).ident_expr.name = loop.accu_var
+        step.call_expr.args.add().CopyFrom(choice)
+        loop.accu_init.Clear()
+        loop.accu_init.const_expr.string_value = ""
+        loop.loop_step.CopyFrom(step)
+        del made.type_map[:], made.reference_map[:]
+        return self._wrapped(made)
+
+    def _wrapped(self, made: Any) -> bytes:
+        return any_pb2.Any(type_url=self._any.type_url, value=made.SerializeToString()).SerializeToString()
 
 
 def decode(serialized: bytes) -> Checked:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
+from governance.gates.cost import Meter
 from governance.gates.errors import GateError
 from governance.gates.reads import Reads
 
@@ -44,6 +46,7 @@ class Rule:
     unknown_passes: str
     empty_passes: str
     reads: Reads
+    message_reads: Reads = field(default_factory=Reads)
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,38 @@ class Policy:
     digest: str
     enforcement: str
     from_date: date | None
-    applies_to: Mapping[str, tuple[str, ...]]
+    applies_to: Mapping[str, tuple[Any, ...]]
     params: Mapping[str, Param]
     variables: tuple[tuple[str, str], ...]
     rules: tuple[Rule, ...]
     approvals: tuple[str, ...]
     tests: tuple[Case, ...]
     variable_reads: Mapping[str, Reads] = field(default_factory=dict)
+    review_by: date | None = None
+    # Days that the rows of a list may be old.
+    freshness: Mapping[str, int] = field(default_factory=dict)
+    # What each variable and rule may cost, and whether some document could be too dear for it (see bounds).
+    meters: Mapping[str, tuple[Meter, ...]] = field(default_factory=dict, compare=False, repr=False)
+    dear: bool = False
+    # By class of document sizes: whether nothing of the policy is too dear.
+    fits: dict[tuple[int, int], bool] = field(default_factory=dict, compare=False, repr=False)
 
     def mode_at(self, moment: str) -> str:
         """The enforcement in force at an ISO time: "block" counts only from its date on. Without a time it blocks."""
-        start = self.from_date.isoformat() if self.from_date is not None else ""
-        if self.enforcement == "block" and moment and moment[:10] < start:
-            return "advisory"
-        return self.enforcement
+        return mode_at(self.enforcement, self.from_date, moment)
+
+    @cached_property
+    def reads(self) -> Reads:
+        """What any of its expressions reads, messages among them."""
+        found = Reads()
+        for one in (*self.variable_reads.values(), *(rule.reads | rule.message_reads for rule in self.rules)):
+            found |= one
+        return found
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The last names of the paths that it reads, such as `ratio` of `bias[].ratio`."""
+        return frozenset(path.rpartition(".")[2] for path in self.reads.paths)
 
     def values(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The parameters' values: the defaults with `given` over them. Raises GateError for a wrong one."""
@@ -92,6 +113,12 @@ class Policy:
                 raise GateError(f"{self.name} has no parameter {name!r}.", how=f"It has: {', '.join(found) or 'none'}.")
             found[name] = typed(param.type, value, f"parameter {name!r}")
         return found
+
+
+def mode_at(mode: str, start: date | None, moment: str) -> str:
+    """The mode in force at an ISO time: "block" only from its date on, and always where the time is not known."""
+    before = start is not None and moment != "" and moment[:10] < start.isoformat()
+    return "advisory" if mode == "block" and before else mode
 
 
 def typed(kind: str, value: Any, what: str) -> Any:

@@ -42,6 +42,8 @@ class Expressions:
         except engine.ExpressionError as error:
             self._refuse_first(node, text, lint.hints(text), reason=reason, decides=decides)
             how = "See the facts reference; each name and comparison is checked against it."
+            if "undeclared reference to 'variables." in str(error):
+                how = "A variable can be used after its declaration, not before it nor in itself."
             raise self.source.inside(node, error.line, error.column, str(error), how=how) from error
         self._refuse_first(node, text, lint.lint(checked, text), reason=reason, decides=decides)
         return text, kind, checked

@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 
 import rfc8785
 
+from governance.gates import canonical
 from governance.gates.errors import FactsError
-from governance.gates.schema import FACTS, FACTS_SCHEMA
+from governance.gates.schema import FACTS_SCHEMA, SCHEMAS, schema_of
 from governance.gates.shapes import Field, Message
 
 MAX_BYTES = 1024 * 1024
@@ -34,8 +35,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class Facts(dict[str, Any]):
     """A document that was read: plain data of the exact types, and `digest` (hex). Not to be changed."""
 
-    __slots__ = ("digest",)
+    __slots__ = ("digest", "size")
     digest: str
+    # Bytes of its canonical form.
+    size: int
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise TypeError("a facts document is fixed once read; read a changed one anew")
@@ -45,7 +48,7 @@ class Facts(dict[str, Any]):
 
 
 def read_facts(doc: Any, *, partial: bool = False) -> Facts:
-    """The document with exact types. `partial` (tests, eval) lets `schema` be left out.
+    """The document with exact types, by the schema that it names. `partial` (tests, eval): it may name none.
 
     Raises FactsError with the path of the first thing that is wrong.
     """
@@ -53,14 +56,13 @@ def read_facts(doc: Any, *, partial: bool = False) -> Facts:
         return doc
     if not isinstance(doc, dict):
         raise FactsError("", f"A facts document is an object, not {_kind(doc)}.", 'Write {"schema": …}.')
-    named = doc.get("schema")
-    if named != FACTS_SCHEMA and not (partial and "schema" not in doc):
-        how = f'Write "schema": "{FACTS_SCHEMA}".'
-        raise FactsError("schema", f"This engine reads {FACTS_SCHEMA}, not {_shown(named)}.", how)
-    facts = Facts(_read_message(doc, FACTS, ""))
+    if not partial and "schema" not in doc:
+        raise FactsError("schema", "The document names no schema.", f'Write "schema": "{FACTS_SCHEMA}".')
+    facts = Facts(_read_message(doc, SCHEMAS[schema_of(doc)], ""))
     canonical = canonical_bytes(facts)
     if len(canonical) > MAX_BYTES:
         raise FactsError("", f"The document has {len(canonical)} bytes; the limit is {MAX_BYTES}.", "Send less.")
+    facts.size = len(canonical)
     facts.digest = hashlib.sha256(canonical).hexdigest()
     return facts
 
@@ -94,7 +96,7 @@ def facts_digest(doc: dict[str, Any]) -> str:
 def canonical_bytes(value: Any) -> bytes:
     """RFC 8785 form of plain data as UTF-8. Raises FactsError for what has none."""
     try:
-        return rfc8785.dumps(value)
+        return canonical.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise FactsError("", f"No canonical form: {error}", "Send plain JSON.") from error
 
@@ -102,7 +104,7 @@ def canonical_bytes(value: Any) -> bytes:
 def _read_message(value: Any, message: Message, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FactsError(path, f"Must be an object, not {_kind(value)}.", "See the facts reference.")
-    fields = _fields(message)
+    fields = message.by_name
     result: dict[str, Any] = {}
     for name, item in value.items():
         field = fields.get(name)
@@ -179,7 +181,8 @@ def _read_text(value: Any, kind: str, path: str) -> str:
         raise FactsError(path, "Is not a UTC time.", "Write it as 2026-11-24T05:00:00Z.")
     if kind == "date" and not _is_date(value):
         raise FactsError(path, "Is not a date.", "Write it as 2026-11-24.")
-    return value
+    # A text of a class of its own, such as a member of an enumeration, is none to the engine.
+    return str.__str__(value)
 
 
 def _is_time(value: str) -> bool:
@@ -202,16 +205,6 @@ def _is_date(value: str) -> bool:
     return True
 
 
-_FIELDS: dict[str, dict[str, Field]] = {}
-
-
-def _fields(message: Message) -> dict[str, Field]:
-    found = _FIELDS.get(message.name)
-    if found is None:
-        found = _FIELDS[message.name] = {field.name: field for field in message.fields}
-    return found
-
-
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
@@ -228,10 +221,6 @@ def _no_constant(text: str) -> NoReturn:
 def _kind(value: Any) -> str:
     names = {type(None): "null", bool: "true or false", int: "a whole number", float: "a number"}
     return {**names, str: "text", list: "a list", dict: "an object"}.get(type(value), type(value).__name__)
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else repr(value)[:60]
 
 
 def _near(name: str, known: list[str]) -> str:

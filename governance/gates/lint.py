@@ -6,14 +6,18 @@ not compile is searched as text, to say more helpfully what is wrong with it.
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from governance.gates import engine
 from governance.gates.checked import Checked, children, is_filter, kind_of, walk
 
 _STRING = re.compile(r"""[rR]?("([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')""")
+MAX_PATTERN, MAX_REPEATS = 200, 100
 # Functions that may take a whole section or row, or a list of them: they look at none of its facts.
 _TAKES_SECTIONS = {"size", "_+_", "_?_:_"}
 _OPTIONALS = {"_?._", "_[?_]", "orValue", "or", "hasValue", "optFlatMap", "optMap"}
@@ -36,6 +40,19 @@ WHOLE = (
     "Name the fact in it that counts.",
 )
 HIDES = ("The variable of a loop hides facts, params or variables.", "Use another word, such as row.")
+DIVIDES = (
+    "A division by zero gives infinity or no number, which a comparison may let pass.",
+    "Multiply instead, as in a >= 0.8 * b, or divide by a number that is written out.",
+)
+NO_NUMBER = (
+    "This may give what is no number (NaN), which a comparison may let pass.",
+    "Use a fact that is a number.",
+)
+PATTERN_NOT_WRITTEN = (
+    "The pattern is not written out, so nothing bounds what it costs.",
+    "Write it as a text, such as r'^eu-'.",
+)
+PATTERN_TOO_LONG = ("The pattern is too long or repeats too often.", "At most 200 characters and 100 repetitions.")
 HAS = ("has() lets the unknown through.", _GUARD)
 OPTIONAL = ("Optional access lets the unknown through.", _GUARD)
 OR_VALUE = ("orValue() puts a value where none is known.", _GUARD)
@@ -87,6 +104,9 @@ def _findings(checked: Checked, node: Any) -> Iterator[_Found]:
     elif kind == "call_expr":
         for what, by_reason in _call(checked, node):
             yield node, what, by_reason, by_reason
+        yield from _numbers(checked, node)
+        if node.call_expr.function == "matches":
+            yield from _pattern(node)
     if kind in ("list_expr", "struct_expr") and any(checked.is_section(child) for child in children(node)):
         yield node, WHOLE, False, False
 
@@ -108,6 +128,34 @@ def _call(checked: Checked, node: Any) -> Iterator[tuple[tuple[str, str], bool]]
         yield WHOLE, False
 
 
+def _numbers(checked: Checked, node: Any) -> Iterator[_Found]:
+    """Arithmetic that may end in infinity or NaN; a message may hold it."""
+    call, operands = node.call_expr, list(children(node))
+    if call.function == "_/_" and checked.is_double(node):
+        divisor = operands[1]
+        if kind_of(divisor) != "const_expr" or divisor.const_expr.double_value == 0:
+            yield node, DIVIDES, False, True
+    elif call.function == "math.sqrt" or (call.function == "double" and checked.is_text(operands[0])):
+        yield node, NO_NUMBER, False, True
+
+
+def _pattern(node: Any) -> Iterator[_Found]:
+    """A regular expression that is not bounded. The engine's take linear time, so its length bounds it."""
+    pattern = list(children(node))[-1]
+    if kind_of(pattern) != "const_expr":
+        yield node, PATTERN_NOT_WRITTEN, False, False
+        return
+    text = pattern.const_expr.string_value
+    repeats = [int(number) for number in re.findall(r"[{,]([0-9]{1,9})(?=[,}])", text)]
+    if len(text) > MAX_PATTERN or math.prod(number or 1 for number in repeats) > MAX_REPEATS:
+        yield node, PATTERN_TOO_LONG, False, False
+        return
+    said = engine.evaluate("''.matches(facts.pattern)", {"facts": {"pattern": text}})
+    if not said.known:
+        problem = f"The pattern is no regular expression: {said.error.rpartition(': ')[2][:80]}."
+        yield pattern, (problem, "It is in the syntax of RE2."), False, False
+
+
 def _is_null(expr: Any) -> bool:
     return kind_of(expr) == "const_expr" and bool(expr.const_expr.HasField("null_value"))
 
@@ -119,6 +167,11 @@ def _start(checked: Checked, node: Any, text: str) -> int:
         while offset > 0 and (text[offset - 1].isalnum() or text[offset - 1] == "_"):
             offset -= 1
     return offset
+
+
+def _lookalike(char: str) -> tuple[str, str]:
+    name = unicodedata.name(char, f"U+{ord(char):04X}")
+    return f"{char!r} is {name}, not an ASCII letter.", "Names and operators are ASCII; type it anew."
 
 
 _TEXTS = (
@@ -136,7 +189,8 @@ def hints(text: str) -> list[Finding]:
     """The same, guessed from the text of an expression that does not compile."""
     code = _STRING.sub(lambda m: m.group(0)[0] + " " * (len(m.group(0)) - 2) + m.group(0)[-1], text)
     code = re.sub(r"//[^\n]*", lambda m: " " * len(m.group(0)), code)
-    found = [
+    found = [Finding(match.start(), *_lookalike(match.group())) for match in re.finditer(r"[^\x00-\x7f]", code)]
+    found += [
         Finding(match.start(), *what, by_reason=by_reason)
         for pattern, what, by_reason in _TEXTS
         for match in re.finditer(pattern, code)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from governance.gates.checked import Checked, kind_of, walk
-from governance.gates.descriptors import messages_by_path
+from governance.gates.descriptors import FACTS_TYPE, PARAMS_TYPE, messages_by_path
 from governance.gates.shapes import Message
 
 VARIABLES = "variables."
@@ -21,19 +21,28 @@ VARIABLES = "variables."
 @dataclass(frozen=True)
 class Reads:
     """paths: facts read, rows of lists as `bias[].ratio`. lists: paths of lists, and list variables as
-    `variables.judged`, whose emptiness would pass unseen. variables: names used, directly or through others."""
+    `variables.judged`, whose emptiness would pass unseen. variables: names used, directly or through others.
+    params: parameters used. sections: the top-level names of all that is read or asked for."""
 
     paths: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
+    params: frozenset[str] = frozenset()
+    sections: frozenset[str] = frozenset()
 
     def __or__(self, other: Reads) -> Reads:
-        return Reads(self.paths | other.paths, self.lists | other.lists, self.variables | other.variables)
+        return Reads(
+            self.paths | other.paths,
+            self.lists | other.lists,
+            self.variables | other.variables,
+            self.params | other.params,
+            self.sections | other.sections,
+        )
 
 
 def reads_of(checked: Checked, variables: Mapping[str, Reads]) -> Reads:
     """What the expression reads, together with what the variables that it uses read."""
-    paths, lists = set[str](), set[str]()
+    paths, lists, params, sections = set[str](), set[str](), set[str](), set[str]()
     result = Reads()
     ranges = {node.comprehension_expr.iter_range.id for node in walk(checked.root) if _is_loop(node)}
     for node in walk(checked.root):
@@ -44,8 +53,14 @@ def reads_of(checked: Checked, variables: Mapping[str, Reads]) -> Reads:
             if checked.is_list(node):
                 lists.add(name)
         elif kind_of(node) == "select_expr":
+            taken_from = checked.message_of(node.select_expr.operand)
+            if taken_from == PARAMS_TYPE:
+                params.add(node.select_expr.field)
+            elif taken_from == FACTS_TYPE:
+                sections.add(node.select_expr.field)
             _select(checked, node, node.id in ranges, paths, lists)
-    return result | Reads(frozenset(paths), frozenset(lists))
+    own = Reads(frozenset(paths), frozenset(lists), frozenset(), frozenset(params), frozenset(sections))
+    return result | own
 
 
 def _is_loop(node: Any) -> bool:
@@ -53,7 +68,7 @@ def _is_loop(node: Any) -> bool:
 
 
 def _select(checked: Checked, node: Any, is_range: bool, paths: set[str], lists: set[str]) -> None:
-    place = _sections().get(checked.message_of(node.select_expr.operand))
+    place = sections_by_type().get(checked.message_of(node.select_expr.operand))
     if place is None:
         return
     prefix, section = place
@@ -71,7 +86,7 @@ def _select(checked: Checked, node: Any, is_range: bool, paths: set[str], lists:
 
 
 @lru_cache(maxsize=1)
-def _sections() -> dict[str, tuple[str, Message]]:
+def sections_by_type() -> dict[str, tuple[str, Message]]:
     return messages_by_path()
 
 

@@ -11,7 +11,8 @@ from governance.gates.engine import ENGINE
 from governance.gates.errors import GateError
 from governance.gates.evaluate import evaluate
 from governance.gates.facts import parse_facts
-from governance.gates.policy import load_policy
+from governance.gates.policy import Policy
+from governance.gates.sets import GIVEN, PolicySet, load_any
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def replay(
     stored: bytes | str,
     params: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Replayed:
-    """Decide again from the facts' text and the policies' sources in their order; compare with `stored`.
+    """Decide again from the facts' text and the sources of policies and sets in their order; compare with `stored`.
 
     The parameters are those that the stored decision names, unless given. Never raises for bad input: that is
     a difference.
@@ -52,8 +53,11 @@ def replay(
     old = stored.encode() if isinstance(stored, str) else stored
     try:
         document = json.loads(old)
-        used = document["params"] if params is None else params
-        result = evaluate([load_policy(source) for source in sources], parse_facts(facts), params=used)
+        texts = [load_any(source) for source in sources]
+        sets = [one for one in texts if isinstance(one, PolicySet)]
+        used = _given(document) if params is None else params
+        policies = [one for one in texts if isinstance(one, Policy)]
+        result = evaluate(policies, parse_facts(facts), sets=sets, params=used)
         verdicts = [(rule["policy"], rule["id"], rule["verdict"]) for rule in document["rules"]]
         before = (document["verdict"], verdicts, document["facts_digest"])
     except (GateError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -65,6 +69,17 @@ def replay(
         engine_differs=document.get("engine") != ENGINE,
         difference=_difference(old, result.canonical),
     )
+
+
+def _given(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The parameters that were given by hand: all, where no set was; else those that the decision says were."""
+    if "sets" not in document:
+        return dict(document["params"])
+    origins = {one["name"]: one["origin"] for one in document["policies"]}
+    return {
+        policy: {name: value for name, value in values.items() if origins[policy][name] == GIVEN}
+        for policy, values in document["params"].items()
+    }
 
 
 def _difference(old: bytes, new: bytes) -> str:

@@ -1,278 +1,57 @@
-"""The facts schema, version 1: everything a policy can read, in one table.
+"""The facts schemas: everything a policy can read, one table a version. `FACTS` is the newest.
 
-From it come the protobuf descriptors that expressions are checked against, the published JSON Schema, the
-reference page and the strict reader. A decision names its schema version, so a field here may be added but
-never renamed, retyped or removed: another meaning is another field, another shape is another version.
+From a table come the protobuf descriptors that expressions are checked against, the published JSON Schema, the
+reference page and the strict reader. A document names the schema that it is read by, and a decision the schema of
+its document, so a released table is frozen: a further field is a further version, which holds all of the former.
+Policies compile against the newest; a document of an older one leaves out what it did not know.
 """
 
 from __future__ import annotations
 
-from governance.gates.shapes import Field, Message, count, date, flag, group, number, rows, text, time
+from collections.abc import Mapping
+from typing import Any
 
-FACTS_SCHEMA = "gatehouse.facts/1"
+from governance.gates.errors import FactsError
+from governance.gates.schema_1 import FACTS_1
+from governance.gates.schema_1 import NAME as NAME_1
+from governance.gates.schema_2 import FACTS_2
+from governance.gates.schema_2 import NAME as NAME_2
+from governance.gates.shapes import Message
 
-_EVIDENCE = text("evidence", "Number of the evidence that this was read from, such as EV-2291.")
+# Oldest first. Never remove one: stored decisions are repeated with theirs.
+SCHEMAS: dict[str, Message] = {NAME_1: FACTS_1, NAME_2: FACTS_2}
+FACTS_SCHEMA = NAME_2
+FACTS = FACTS_2
 
-_METRIC = (
-    text("name", "Name of the metric, such as accuracy."),
-    text("split", "Data split it was measured on: train, validation or test."),
-    text("segment", "Part of the split; the whole of it is called all."),
-    number("value", "The measured value, in the unit of the metric."),
-    number("lower", "Lower limit of the 95 % interval."),
-    number("upper", "Upper limit of the 95 % interval."),
-    count("n", "Number of rows measured."),
-    _EVIDENCE,
-)
 
-_BIAS = (
-    text("attribute", "Protected attribute, such as sex."),
-    text("group", "Value of the attribute, such as Female."),
-    text("reference", "The group that this one is compared with."),
-    count("favourable", "Which prediction benefits the person: 1 or 0."),
-    count("n", "Number of people in the group."),
-    count("selected", "Number of them with the favourable prediction."),
-    number("rate", "Selection rate: selected / n."),
-    number("rate_lower", "Lower limit of its 95 % Wilson interval."),
-    number("rate_upper", "Upper limit of its 95 % Wilson interval."),
-    number("ratio", "Impact ratio: the group's selection rate over the reference group's."),
-    number("ratio_lower", "Lower limit of its 95 % interval."),
-    number("ratio_upper", "Upper limit of its 95 % interval."),
-    number("tpr", "True positive rate; left out where the group has no positives."),
-    number("fpr", "False positive rate; left out where the group has no negatives."),
-    number("gap_tpr", "Distance of the true positive rate from the reference group's, 0 to 1."),
-    number("gap_fpr", "Distance of the false positive rate from the reference group's, 0 to 1."),
-    _EVIDENCE,
-)
+def schema_of(document: Mapping[str, Any]) -> str:
+    """The name of the schema that the document is read by; the newest where it names none (tests, eval).
 
-FACTS = Message(
-    "Facts",
-    (
-        text("schema", f"Version of this schema: {FACTS_SCHEMA}."),
-        time("evaluated_at", "The moment the document speaks of; policies have no other clock."),
-        group(
-            "subject",
-            "Subject",
-            "What is to be released, and where to.",
-            text("model", "Name of the model."),
-            text("version", "Version of the model."),
-            text("target", "Environment asked for: staging or production."),
-            text("endpoint", "Name of the endpoint."),
-        ),
-        group(
-            "request",
-            "Request",
-            "The request that led here.",
-            text("id", "Number of the release request."),
-            text("by", "Who asked, as an opaque identity; never a name."),
-            flag("emergency", "Whether it was asked for as an emergency."),
-        ),
-        group(
-            "model",
-            "Model",
-            "The model as registered.",
-            text("risk_tier", "high, limited or minimal."),
-            text("intended_use", "What it may be used for.", repeated=True),
-            flag(
-                "affects_legal_or_safety",
-                "Whether its output decides on rights, money or safety of a person.",
-            ),
-            text("owner_team", "Team that owns it."),
-        ),
-        rows(
-            "artifacts",
-            "Artifact",
-            "Files of the version.",
-            ("name",),
-            text("name", "File name."),
-            Field("sha256", "digest", "SHA-256 of the bytes."),
-            count("size", "Bytes."),
-            text("format", "File format, such as onnx."),
-            text("scan", "Result of the malware scan: clean or the finding."),
-            group(
-                "signature",
-                "Signature",
-                "The file's signature.",
-                flag("verified", "Whether it was checked and holds."),
-                text("signer", "Identity of the signer."),
-            ),
-            flag("stored", "Whether the bytes were received and match the digest."),
-        ),
-        rows(
-            "datasets",
-            "Dataset",
-            "Snapshots of data that the version was made or measured with.",
-            ("id", "snapshot", "role"),
-            text("id", "Name of the dataset."),
-            text("snapshot", "Label of the snapshot."),
-            text("role", "What it was used for: train, validation or test."),
-            Field("sha256", "digest", "SHA-256 of the snapshot."),
-            text("residency", "Region where the data is kept, such as eu-central-1."),
-            date("retention_until", "Last day on which it may be kept."),
-            text("legal_basis", "Legal basis for processing it."),
-            text("purposes", "Purposes it may be used for.", repeated=True),
-            text("licence", "Licence of the data."),
-            flag("contains_personal_data", "Whether people can be found in it."),
-            count("rows", "Number of rows."),
-            _EVIDENCE,
-        ),
-        group(
-            "training",
-            "Training",
-            "The run that produced the version.",
-            text("run", "Number of the training run."),
-            text("by", "Who ran it, as an opaque identity; never a name."),
-            text("provider", "Provider of the compute."),
-            text("region", "Region it ran in."),
-            group(
-                "cost",
-                "Cost",
-                "What it cost.",
-                number("amount", "Amount of money in units of the currency."),
-                text("currency", "ISO 4217 code."),
-            ),
-            number("budget", "Budget of the run, in the currency of the cost."),
-            text("code_revision", "Revision of the training code."),
-        ),
-        rows("metrics", "Metric", "Measured values of this version.", ("name", "split", "segment"), *_METRIC),
-        rows(
-            "baseline_metrics",
-            "BaselineMetric",
-            "The same of the version that is live; an empty list says that none is live.",
-            ("name", "split", "segment"),
-            *_METRIC,
-        ),
-        rows("bias", "BiasRow", "Selection by protected group.", ("attribute", "group"), *_BIAS),
-        rows(
-            "bias_changes",
-            "BiasChange",
-            "Impact ratio of each group against the version that is live; an empty list says that none is live.",
-            ("attribute", "group"),
-            text("attribute", "Protected attribute."),
-            text("group", "Value of the attribute."),
-            count("n", "People in the group, in the smaller of the two measurements."),
-            number("ratio", "Impact ratio of this version."),
-            number("ratio_live", "Impact ratio of the live version."),
-            number("ratio_change", "ratio - ratio_live: below 0, the group is worse off than today."),
-            _EVIDENCE,
-            text("evidence_live", "Evidence of the live version's ratio."),
-        ),
-        rows(
-            "odds",
-            "Odds",
-            "Equalized-odds gap by attribute, over groups large enough to judge.",
-            ("attribute",),
-            text("attribute", "Protected attribute."),
-            count("groups", "Number of groups judged."),
-            count("min_group", "People a group needs to be judged."),
-            number("gap_tpr", "Largest less smallest true positive rate of the judged groups."),
-            number("gap_fpr", "Largest less smallest false positive rate of the judged groups."),
-            number("gap", "The larger of the two (equalized odds difference)."),
-            _EVIDENCE,
-        ),
-        rows(
-            "odds_changes",
-            "OddsChange",
-            "Equalized-odds gap against the version that is live; an empty list says that none is live.",
-            ("attribute",),
-            text("attribute", "Protected attribute."),
-            number("gap", "Gap of this version."),
-            number("gap_live", "Gap of the live version."),
-            number("gap_change", "gap - gap_live: above 0, error rates differ more than today."),
-            _EVIDENCE,
-            text("evidence_live", "Evidence of the live version's gap."),
-        ),
-        rows(
-            "tests",
-            "TestSuite",
-            "Results of test suites.",
-            ("suite",),
-            text("suite", "Name of the suite."),
-            count("passed", "Cases passed."),
-            count("failed", "Cases failed."),
-            number("worst", "Worst score of a case."),
-            _EVIDENCE,
-        ),
-        group(
-            "card",
-            "Card",
-            "The model card.",
-            text("template", "Template it follows."),
-            flag("complete", "Whether every required section is filled."),
-            text("missing", "Sections that are empty.", repeated=True),
-            text("stale", "Sections older than what they describe.", repeated=True),
-            flag("approved", "Whether it was approved."),
-        ),
-        group(
-            "endpoint",
-            "Endpoint",
-            "Where the version is to answer.",
-            text("name", "Name of the endpoint."),
-            text("environment", "staging or production."),
-            text("regions", "Regions it serves from, such as eu-central-1.", repeated=True),
-            text("exposure", "internal or customers."),
-            group(
-                "slo",
-                "Slo",
-                "Service level it promises.",
-                number("p95_ms", "95th percentile of latency, milliseconds."),
-                number("availability", "Share of time it answers, 0 to 1."),
-            ),
-            text("data_classes", "Classes of data it receives.", repeated=True),
-            text("contract_version", "Version of its contract."),
-        ),
-        group(
-            "provider",
-            "Provider",
-            "The provider of a bought model or of compute.",
-            text("name", "Name of the provider."),
-            date("dpa_until", "Last day of the data processing agreement."),
-            rows(
-                "attestations",
-                "Attestation",
-                "Attestations held.",
-                ("kind",),
-                text("kind", "Such as ISO 27001."),
-                date("valid_until", "Last day it is valid."),
-            ),
-            flag("byok", "Whether we hold the encryption keys."),
-            time("exit_tested_at", "When leaving the provider was last tested."),
-        ),
-        group(
-            "risk",
-            "Risk",
-            "The risk assessment.",
-            time("assessed_at", "When it was made."),
-            text("residual", "Residual risk: low, medium or high."),
-            count("mitigations_open", "Mitigations not yet done."),
-        ),
-        rows(
-            "reviews",
-            "Review",
-            "Reviews done and due.",
-            ("kind",),
-            text("kind", "Kind of review."),
-            time("done_at", "When it was done."),
-            time("due_at", "When the next one is due."),
-        ),
-        rows(
-            "waivers",
-            "Waiver",
-            "Waivers in force.",
-            ("id",),
-            text("id", "Number of the waiver."),
-            text("policy", "Policy waived."),
-            text("rule", "Rule waived."),
-            time("until", "When it ends."),
-        ),
-        group(
-            "telemetry",
-            "Telemetry",
-            "What production reports.",
-            flag("wired", "Whether the endpoint reports."),
-            time("last_seen_at", "When it last did."),
-            number("psi", "Population stability index of the scores."),
-            number("error_rate", "Share of failed calls, 0 to 1."),
-        ),
-        count("ledger_index", "Index up to which the ledger was read."),
-    ),
-)
+    Raises FactsError for a name that this engine does not know, such as a newer one.
+    """
+    named = document.get("schema", FACTS_SCHEMA)
+    if isinstance(named, str) and named in SCHEMAS:
+        return named
+    shown = "nothing" if named is None else repr(named)[:60]
+    known = " and ".join(SCHEMAS)
+    raise FactsError("schema", f"This engine reads {known}, not {shown}.", f'Write "schema": "{FACTS_SCHEMA}".')
+
+
+def narrowed(document: Mapping[str, Any], schema: str) -> dict[str, Any]:
+    """The document as that older schema holds it: without the facts that came later."""
+    return {**_narrowed(document, SCHEMAS[schema]), "schema": schema}
+
+
+def _narrowed(value: Mapping[str, Any], message: Message) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        field = message.field(name)
+        if field is None:
+            continue
+        if field.message is None:
+            found[name] = item
+        elif field.repeated:
+            found[name] = [_narrowed(row, field.message) for row in item]
+        else:
+            found[name] = _narrowed(item, field.message)
+    return found

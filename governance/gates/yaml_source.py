@@ -17,9 +17,13 @@ from governance.gates.errors import PolicyError
 MAX_CHARS = 100_000
 MAX_DEPTH = 24
 MAX_NODES = 20_000
+MAX_DIGITS = 40
+MAX_SAFE_INTEGER = 2**53 - 1
 _INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+", re.ASCII)
 _NUMBERLIKE = re.compile(r"[-+.]?[0-9][0-9_.,:eExXobA-Fa-f+-]*", re.ASCII)
+# Whole days, as in 90d: text to every reader.
+_DAYS = re.compile(r"[0-9]+d", re.ASCII)
 _TRAPS = {"yes", "no", "on", "off", "y", "n", "~"}
 
 
@@ -41,6 +45,26 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
+
+    def at_path(self, path: str) -> Node:
+        """The node at a path such as `bias[3].ratio`, as far as it goes."""
+        found = self
+        for name, index in re.findall(r"([^.\[\]]+)|\[([0-9]+)\]", path):
+            inner = found.value
+            if name and isinstance(inner, dict) and name in inner:
+                found = inner[name]
+            elif index and isinstance(inner, list) and int(index) < len(inner):
+                found = inner[int(index)]
+            else:
+                break
+        return found
+
+    @property
+    def shown(self) -> str:
+        """The value in a few words, for an error."""
+        if isinstance(self.value, dict | list):
+            return "a mapping" if isinstance(self.value, dict) else "a list"
+        return repr(self.value)[:60]
 
 
 class Source:
@@ -97,8 +121,11 @@ def read(text: str, filename: str) -> tuple[Source, Node]:
 
 
 def _from_yaml(source: Source, error: yaml.YAMLError) -> PolicyError:
-    mark = getattr(error, "problem_mark", None)
+    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if isinstance(position, int):
+        before = source.text[:position]
+        line, column = before.count("\n") + 1, position - before.rfind("\n")
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read")
     return source.error(f"Not YAML: {problem}.", line, column, how="Mind indentation, colons and quotes.", code="yaml")
 
@@ -149,6 +176,9 @@ def _node(source: Source, node: Any, depth: int) -> Node:
 
 def _scalar(source: Source, node: Any, line: int, column: int) -> Any:
     text: str = node.value
+    if any("\ud800" <= char <= "\udfff" or char == "\x00" for char in text if char > "\ud7ff" or char == "\x00"):
+        how = "Remove the escape."
+        raise source.error("The text holds NUL or half a surrogate.", line, column, how=how)
     if node.style:
         return text
     if text in ("true", "false"):
@@ -157,11 +187,18 @@ def _scalar(source: Source, node: Any, line: int, column: int) -> Any:
         shown = text or "nothing"
         how = "Write true or false, or put the word into quotes; leave out what is not known."
         raise source.error(f"The bare word {shown!r} is read differently by different readers.", line, column, how=how)
-    if _INT.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _NUMBERLIKE.fullmatch(text):
+    if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
+        return _number(source, text, line, column)
+    if _NUMBERLIKE.fullmatch(text) and not _DAYS.fullmatch(text):
         how = "Write a plain decimal number such as 10 or 0.5, or put it into quotes."
         raise source.error(f"{text} is a number or a date to some readers and text to others.", line, column, how=how)
     return text
+
+
+def _number(source: Source, text: str, line: int, column: int) -> int | float:
+    whole = "." not in text
+    # Digits are counted first: turning very many into a number takes long.
+    if len(text) > MAX_DIGITS or (whole and abs(int(text)) > MAX_SAFE_INTEGER):
+        how = "Numbers go up to 2**53 - 1 and have up to 40 digits, so that every reader sees the same."
+        raise source.error(f"The number {text[:20]}… is not exact everywhere.", line, column, how=how)
+    return int(text) if whole else float(text)

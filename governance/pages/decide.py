@@ -12,7 +12,8 @@ from governance import selectors
 from governance.choices import DECIDING_ROLES, DecisionChoice
 from governance.models import Release
 from governance.pages.forms import DecisionForm
-from governance.pages.panels import condition_owners, decision_form, release_context
+from governance.pages.panels import decision_form, release_context
+from governance.policies import condition_owners
 from governance.services.approvals import decide_release
 from portal.access import Permission
 from portal.errors import DomainError, NotFound
@@ -38,7 +39,7 @@ class ReleaseDecidePage(Page):
 
     def post(self, request: HttpRequest, number: str) -> HttpResponse:
         release = selectors.release_numbered(self.actor, int(number))
-        form = DecisionForm(request.POST, roles=self._roles(release), people=condition_owners(release))
+        form = DecisionForm(request.POST, roles=self._roles(release), people=list(condition_owners(release)))
         if not form.is_valid():
             return self._page(release, form=form, status=422)
         data = form.cleaned_data

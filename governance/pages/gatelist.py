@@ -8,6 +8,7 @@ from typing import Any
 
 from catalog.models import ModelVersion
 from governance.choices import Verdict
+from governance.pages.readfacts import ReadRow, in_order
 from governance.pages.supply import Supply, supply
 
 LOOKS = {
@@ -21,12 +22,13 @@ ADVISORY = "advisory"
 
 @dataclass(frozen=True)
 class Row:
-    """A rule as listed: its look, its verdict in words, and how to supply what it misses."""
+    """A rule as listed: its look, its verdict in words, what it read, and how to supply what it misses."""
 
     rule: Mapping[str, Any]
     look: str
     word: str
-    supplies: list[Supply]
+    supplies: Sequence[Supply]
+    facts: Sequence[ReadRow]
 
 
 def rows(rules: Sequence[Mapping[str, Any]], version: ModelVersion, endpoint_name: str) -> list[Row]:
@@ -38,8 +40,14 @@ def rows(rules: Sequence[Mapping[str, Any]], version: ModelVersion, endpoint_nam
     for rule in wanted:
         look, word, *_ = LOOKS[rule["verdict"]]
         supplies = _supplies(rule["missing"], version, endpoint_name)
-        found.append(Row(rule, "" if rule["enforcement"] == ADVISORY else look, word, supplies))
+        facts = in_order(rule["facts"], rule["message"])
+        found.append(Row(rule, "" if rule["enforcement"] == ADVISORY else look, word, supplies, facts))
     return found
+
+
+def passing(rule: Mapping[str, Any]) -> Row:
+    """A rule that passes, as it is listed below those that need a reader."""
+    return Row(rule, "", LOOKS[Verdict.PASS][1], (), in_order(rule["facts"], rule["message"]))
 
 
 def _supplies(paths: Sequence[str], version: ModelVersion, endpoint_name: str) -> list[Supply]:

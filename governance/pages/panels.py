@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 
 from governance import selectors
 from governance.choices import OPEN_STATES, DecisionChoice, ReleaseState, Verdict
 from governance.models import Release
-from governance.pages import banner, extensions, gatelist, reading
+from governance.pages import banner, extensions, gatelist, measures
 from governance.pages.forms import DecisionForm
+from governance.policies import condition_owners
 from portal.access import Permission, can
-from portal.accounts.choices import Kind, Role
+from portal.accounts.choices import Role
 from portal.accounts.models import User
 from portal.errors import DomainError
 from portal.ledger.selectors import entries_about
-
-
-def condition_owners(release: Release) -> list[User]:
-    """Who may be given a condition: active people with a role in the model's team or in the whole organisation."""
-    team = release.version.model.team_id
-    held = Q(memberships__ended_at=None) & (Q(memberships__team=team) | Q(memberships__team=None))
-    rows = User.objects.filter(held, memberships__isnull=False, is_active=True, kind=Kind.PERSON)
-    return list(rows.distinct().order_by("name", "username"))
 
 
 def decision_form(release: Release, options: selectors.Options, data: Any = None) -> DecisionForm | None:
     """The form for this reader, or None when there is nothing to decide here."""
     if not options.may or release.decision is None:
         return None
-    people = condition_owners(release)
+    people = list(condition_owners(release))
     return DecisionForm(data, roles=options.roles, people=people, initial={"decision_digest": release.decision.digest})
 
 
@@ -63,7 +55,7 @@ def release_context(
         "evidence": review.evidence,
         "entries": entries_about("release", release.pk),
         "job": review.job,
-        **_measured(release),
+        **measures.measured(release, review),
         **_gates(release),
         **_deciding(release, review, options, form or decision_form(release, options)),
     }
@@ -74,24 +66,13 @@ def _may_withdraw(release: Release, actor: User) -> bool:
     return release.state in OPEN_STATES and can(actor, Permission.GOVERNANCE_RELEASE_WITHDRAW, team)
 
 
-def _measured(release: Release) -> dict[str, Any]:
-    """What changes against what is live, and what of it is worse."""
-    facts = release.decision.facts if release.decision else {}
-    rows = reading.changes(facts)
-    return {
-        "changes": rows,
-        "worsened": reading.worsened(rows),
-        "is_first": release.decision is not None and facts.get("baseline_metrics") == [] and not rows,
-    }
-
-
 def _gates(release: Release) -> dict[str, Any]:
     rules = release.decision.result["rules"] if release.decision else []
     passing = [rule for rule in rules if rule["verdict"] == Verdict.PASS]
     return {
         "gates": gatelist.rows(rules, release.version, release.endpoint.name),
         "gate_counts": gatelist.counts(rules),
-        "passing": passing,
+        "passing": [gatelist.passing(rule) for rule in passing],
         "pass_word": "1 rule passes" if len(passing) == 1 else f"{len(passing)} rules pass",
     }
 

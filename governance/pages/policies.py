@@ -6,11 +6,17 @@ from typing import Any
 
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from catalog.selectors import missing
+from governance.choices import PolicyKind
 from governance.gates.cases import run_cases
-from governance.models import Policy, PolicyVersion
-from governance.services.policies import parsed
+from governance.gates.library import control
+from governance.gates.policy import Policy as ParsedPolicy
+from governance.gates.sets import PolicySet
+from governance.models import Policy, PolicyDraft, PolicyVersion
+from governance.selectors_policies import drafts_for, drafts_waiting_for
+from governance.services.policies import in_force, parsed_set, read
 from portal.access import Permission, can
 from portal.pages.base import Page, ReadPage
 
@@ -40,20 +46,33 @@ def version_of(policy: Policy, number: str = "") -> PolicyVersion:
     return found
 
 
+def _row(policy: Policy) -> dict[str, Any]:
+    active = policy.active  # type: ignore[attr-defined]
+    if not active:
+        return {"policy": policy}
+    document = read(active[0].source)
+    return {"policy": policy, "version": active[0], "read": document, "overdue": _overdue(document)}
+
+
+def _overdue(document: ParsedPolicy | PolicySet) -> bool:
+    return document.review_by is not None and document.review_by < timezone.now().date()
+
+
 class PoliciesPage(ReadPage):
     permission = Permission.GOVERNANCE_POLICY_READ
     nav = "policies"
     template_name = "governance/policies.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = [
-            {"policy": row, "version": row.active[0], "read": parsed(row.active[0].source)}
-            if row.active  # type: ignore[attr-defined]
-            else {"policy": row}
-            for row in policies()
-        ]
-        may_publish = can(self.actor, Permission.GOVERNANCE_POLICY_PUBLISH)
-        return super().get_context_data(rows=rows, may_publish=may_publish, **kwargs)
+        rows = [_row(row) for row in policies()]
+        return super().get_context_data(
+            rows=[row for row in rows if row["policy"].kind == PolicyKind.POLICY],
+            sets=[row for row in rows if row["policy"].kind == PolicyKind.SET],
+            drafts=drafts_for(self.actor, state="open").count(),
+            waiting=drafts_waiting_for(self.actor),
+            may_draft=can(self.actor, Permission.GOVERNANCE_POLICY_DRAFT),
+            **kwargs,
+        )
 
 
 class PolicyPage(ReadPage):
@@ -61,31 +80,55 @@ class PolicyPage(ReadPage):
 
     permission = Permission.GOVERNANCE_POLICY_READ
     nav = "policies"
-    template_name = "governance/policy.html"
+
+    def get_template_names(self) -> list[str]:
+        return ["governance/policy_set.html" if self.is_set else "governance/policy.html"]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         policy = policy_named(kwargs.pop("name"))
         version = version_of(policy, self.request.GET.get("version", ""))
-        read = parsed(version.source)
-        controls = sorted({control for rule in read.rules for control in rule.controls})
+        document = read(version.source)
+        self.is_set = isinstance(document, PolicySet)
+        draft = PolicyDraft.objects.filter(version=version).select_related("author").first()
+        context = {
+            "policy": policy,
+            "version": version,
+            "read": document,
+            "overdue": _overdue(document),
+            "number": str(version.number),
+            "versions": policy.versions.select_related("author").order_by("-number"),
+            "draft": draft,
+            "approvals": draft.approvals.filter(digest=draft.digest).select_related("person") if draft else (),
+            "open_drafts": drafts_for(self.actor, state="open").filter(policy_name__iexact=policy.name),
+            "may_draft": can(self.actor, Permission.GOVERNANCE_POLICY_DRAFT),
+        }
+        more = self._set(document) if isinstance(document, PolicySet) else self._policy(document)
+        return super().get_context_data(**context, **more, **kwargs)
+
+    @staticmethod
+    def _policy(document: ParsedPolicy) -> dict[str, Any]:
         tests = [
             {
                 "name": one.case.name,
                 "passed": not one.problem,
                 "said": one.problem or f"expected and got: {one.verdict}",
             }
-            for one in run_cases(read)
+            for one in run_cases(document)
         ]
-        return super().get_context_data(
-            policy=policy,
-            version=version,
-            read=read,
-            controls=controls,
-            tests=tests,
-            number=str(version.number),
-            versions=policy.versions.select_related("author").order_by("-number"),
-            **kwargs,
-        )
+        sets = [row for row in in_force() if row.policy.kind == PolicyKind.SET]
+        settled = [
+            {"set": row.policy.name, "entry": entry}
+            for row in sets
+            for entry in parsed_set(row.source).entries
+            if entry.policy == document.name
+        ]
+        controls = [control(one) for one in sorted({name for rule in document.rules for name in rule.controls})]
+        return {"tests": tests, "settled": settled, "controls": controls}
+
+    @staticmethod
+    def _set(document: PolicySet) -> dict[str, Any]:
+        known = {row.policy.name: row for row in in_force() if row.policy.kind == PolicyKind.POLICY}
+        return {"entries": [{"entry": one, "version": known.get(one.policy)} for one in document.entries]}
 
 
 class PolicySource(Page):

@@ -49,6 +49,7 @@ def decide_release(
     """
     _check_form(role, choice, reason.strip(), conditions)
     require(actor, Permission.GOVERNANCE_RELEASE_DECIDE, release.version.model.team_id)
+    _check_owners(release, conditions)
     with transaction.atomic():
         lock_endpoint(release.endpoint_id)
         release = assess_locked(release.pk)
@@ -87,6 +88,19 @@ def _check_form(role: str, choice: str, reason: str, conditions: Sequence[Condit
         if not condition.text.strip() or condition.due_on <= timezone.now().date():
             how = "Write what must be done, and a day after today."
             raise InvalidInput("A condition is not complete.", code="condition-invalid", field="conditions", how=how)
+
+
+def _check_owners(release: Release, conditions: Sequence[ConditionDraft]) -> None:
+    """A condition goes to somebody who takes part here. Raises InvalidInput naming the first that does not."""
+    allowed = set(policies.condition_owners(release).values_list("pk", flat=True)) if conditions else set()
+    for index, condition in enumerate(conditions):
+        if condition.owner.pk not in allowed:
+            raise InvalidInput(
+                "This person has no part in the model's team, so cannot be given a condition.",
+                code="condition-owner",
+                field=f"conditions[{index}].owner",
+                how="Name an active person with a role in the model's team or in the whole organisation.",
+            )
 
 
 def _decide(

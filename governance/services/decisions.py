@@ -9,13 +9,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import Endpoint, ModelVersion
+from governance.choices import Moment
 from governance.gates.evaluate import Result, evaluate
 from governance.gates.facts import Facts, canonical_bytes
 from governance.gates.replay import Replayed, replay
 from governance.models import Decision, DecisionPolicy, PolicyVersion, Release
 from governance.seats import verdicts_of
 from governance.services.facts import build_facts, inputs_of
-from governance.services.policies import active_policies, parsed
+from governance.services.policies import in_force, split
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.ledger.canonical import sha256_hex
@@ -29,8 +30,13 @@ def inputs_digest(facts: Facts) -> str:
 
 def preview(version: ModelVersion, endpoint: Endpoint, *, now: datetime | None = None) -> Result:
     """What the gates would say; nothing is stored."""
-    facts = build_facts(version, endpoint, now=now or timezone.now())
-    return evaluate([parsed(row.source) for row in active_policies()], facts)
+    return decide(build_facts(version, endpoint, now=now or timezone.now()), in_force())
+
+
+def decide(facts: Facts, rows: Sequence[PolicyVersion]) -> Result:
+    """What these versions of policies and sets say on the facts; nothing is stored."""
+    policies, sets = split(rows)
+    return evaluate(policies, facts, sets=sets)
 
 
 @transaction.atomic
@@ -50,18 +56,15 @@ def make_decision(
         require(actor, Permission.GOVERNANCE_GATE_CHECK, version.model.team_id)
     now = now or timezone.now()
     facts = build_facts(version, endpoint, now=now, release=release)
-    policies = active_policies()
-    inputs, result = inputs_digest(facts), evaluate([parsed(row.source) for row in policies], facts)
-    known = (
-        Decision.objects.filter(version=version, endpoint=endpoint, inputs_digest=inputs)
-        .prefetch_related("bundle")
-        .order_by("-pk")
-        .first()
-    )
-    # Time alone can change a verdict (a policy's date, a rule that reads the moment), so verdicts are compared too.
-    same = known is not None and known.policies == [row.pk for row in policies]
-    if known is not None and same and verdicts_of(known.result) == verdicts_of(result.document()):
-        return known
+    policies = in_force()
+    inputs, result = inputs_digest(facts), decide(facts, policies)
+    ids, said = [row.pk for row in policies], verdicts_of(result.document())
+    stored = Decision.objects.filter(version=version, endpoint=endpoint, inputs_digest=inputs)
+    for known in stored.prefetch_related("bundle").order_by("-pk")[: len(Moment)]:
+        # Time or moment alone can change a verdict (a policy's date or selector), so verdicts are compared too. The
+        # newest of each moment is looked at, or a check on the side would make the next look at a release a new one.
+        if known.policies == ids and verdicts_of(known.result) == said:
+            return known
     return _store(
         Decision(version=version, endpoint=endpoint, inputs_digest=inputs), facts, result, policies, actor, now
     )
@@ -95,5 +98,5 @@ def _store(
 
 def replay_decision(decision: Decision) -> Replayed:
     """Repeat a stored decision from its own facts and the texts of its policies."""
-    rows = decision.bundle.select_related("policy_version").order_by("position")
+    rows = sorted(decision.bundle.all(), key=lambda row: row.position)
     return replay(decision.facts_text, [row.policy_version.source for row in rows], decision.result_text)

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Func
-
 from catalog import selectors
 from catalog.choices import DatasetRole
-from catalog.models import BiasMeasure, Endpoint, Metric, ModelVersion
+from catalog.models import Attestation, Endpoint, ModelVersion
+from governance.choices import Moment, ReleaseState
 from governance.gates.facts import Facts, read_facts
 from governance.gates.schema import FACTS_SCHEMA
 from governance.models import Release
+from governance.services.facts_attested import lay_over
+from governance.services.facts_measured import baseline, bias_row, metric_row, odds_rows
 from portal.ledger.encoding import instant
 from portal.ledger.models import LedgerEntry
 
-MIN_GROUP = 100
-_START = Func(F("during"), function="lower")
-# Facts that change with every reading or request and say nothing about the subject itself.
-MOMENTARY = ("evaluated_at", "ledger_index", "request")
+# Facts that change with every reading, request or report and say nothing about what was approved. A policy reads
+# them all the same, and a verdict that changes with them counts.
+MOMENTARY = ("evaluated_at", "ledger_index", "request", "telemetry")
 
 
-def build_facts(version: ModelVersion, endpoint: Endpoint, *, now: datetime, release: Release | None = None) -> Facts:
+def build_facts(
+    version: ModelVersion,
+    endpoint: Endpoint,
+    *,
+    now: datetime,
+    release: Release | None = None,
+    moment: str = "",
+) -> Facts:
     """Everything known about this version at this endpoint. What is not known is left out.
 
+    moment: why it is asked (see Moment); by default what the release is at, or a check where there is none.
     Raises FactsError when the catalog holds a value that the schema refuses.
     """
     live = selectors.live_deployment(endpoint)
@@ -35,6 +43,7 @@ def build_facts(version: ModelVersion, endpoint: Endpoint, *, now: datetime, rel
     other = live.version if live is not None else None
     ids = [version.pk, *([other.pk] if other else [])]
     metrics, bias = selectors.current_metrics(ids), selectors.current_bias(ids)
+    card = selectors.card_state(version)
     document: dict[str, Any] = {
         "schema": FACTS_SCHEMA,
         "evaluated_at": instant(now),
@@ -43,21 +52,25 @@ def build_facts(version: ModelVersion, endpoint: Endpoint, *, now: datetime, rel
             "version": version.version,
             "target": endpoint.environment,
             "endpoint": endpoint.name,
+            "moment": moment or moment_of(release),
+            "registered_by": str(version.created_by.uuid),
         },
         "model": _model(version),
         "artifacts": _artifacts(version),
         "datasets": _datasets(version),
         "training": _training(version),
-        "metrics": [_metric(row) for row in metrics[version.pk]],
-        "bias": [_bias(row) for row in bias[version.pk]],
-        "odds": list(_odds(bias[version.pk])),
-        "card": _card(version),
+        "metrics": [metric_row(row) for row in metrics[version.pk]],
+        "bias": [bias_row(row) for row in bias[version.pk]],
+        "odds": list(odds_rows(bias[version.pk])),
+        "card": _card(card),
         "endpoint": _endpoint(endpoint),
         "ledger_index": _ledger_index(),
     }
-    document |= _baseline(version, other, metrics, bias)
+    document |= baseline(version, other, metrics, bias)
     if release is not None:
         document["request"] = {"id": release.public_id, "by": str(release.requested_by.uuid), "emergency": False}
+    attested = selectors.current_attestations(version, endpoint)
+    lay_over(document, [row for row in attested if not _card_moved_on(row, card)], today=now.date())
     # Never measured is not the same as measured, none: an absent key is unknown.
     for name in ("metrics", "bias", "odds", "datasets"):
         if not document[name]:
@@ -65,23 +78,22 @@ def build_facts(version: ModelVersion, endpoint: Endpoint, *, now: datetime, rel
     return read_facts(_known(document))
 
 
-def _held_against(version: ModelVersion, endpoint: Endpoint) -> ModelVersion | None:
-    """What answers at the endpoint; for a version that answers there itself, what it replaced.
+def moment_of(release: Release | None) -> str:
+    """Why the gates are asked about this release."""
+    if release is None:
+        return str(Moment.CHECK)
+    return str(Moment.LIVE if release.state == ReleaseState.LIVE else Moment.REQUEST)
 
-    So going live changes no fact, and the approvals that led there still count.
+
+def inputs_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without when and why it was read: what an approval depends on.
+
+    So a release that goes live, or is looked at, changes nothing that was approved.
     """
-    newest = list(endpoint.deployments.select_related("version").order_by(_START.desc())[:2])
-    if not newest or newest[0].during.upper is not None:
-        return None
-    if newest[0].version_id != version.pk:
-        return newest[0].version
-    former = newest[1] if len(newest) > 1 else None
-    return former.version if former is not None and former.during.upper == newest[0].during.lower else None
-
-
-def inputs_of(facts: Facts) -> dict[str, Any]:
-    """The document without the moment it was read at: what an approval depends on."""
-    return {name: value for name, value in facts.items() if name not in MOMENTARY}
+    kept = {name: value for name, value in facts.items() if name not in MOMENTARY}
+    if "moment" in kept.get("subject", {}):
+        kept["subject"] = {name: value for name, value in kept["subject"].items() if name != "moment"}
+    return kept
 
 
 def _known(value: Any) -> Any:
@@ -152,104 +164,15 @@ def _training(version: ModelVersion) -> dict[str, Any] | None:
     }
 
 
-def _metric(row: Metric) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "split": row.split,
-        "segment": row.segment,
-        "value": row.value,
-        "lower": row.lower,
-        "upper": row.upper,
-        "n": row.n,
-        "evidence": row.evidence.public_id,
-    }
-
-
-def _bias(row: BiasMeasure) -> dict[str, Any]:
-    numbers = {name: getattr(row, name) for name in BiasMeasure.NUMBERS}
-    return {
-        "attribute": row.attribute,
-        "group": row.group,
-        "reference": row.reference,
-        "favourable": row.favourable,
-        **numbers,
-        "evidence": row.evidence.public_id,
-    }
-
-
-def _odds(rows: Iterable[BiasMeasure]) -> Iterable[dict[str, Any]]:
-    """Spread of error rates by attribute, over the groups large enough to judge."""
-    groups: dict[str, list[tuple[float, float, str]]] = {}
-    for row in rows:
-        if row.n >= MIN_GROUP and row.tpr is not None and row.fpr is not None:
-            groups.setdefault(row.attribute, []).append((row.tpr, row.fpr, row.evidence.public_id))
-    for attribute, judged in sorted(groups.items()):
-        if len(judged) < 2:
-            continue
-        gap_tpr = max(tpr for tpr, _, _ in judged) - min(tpr for tpr, _, _ in judged)
-        gap_fpr = max(fpr for _, fpr, _ in judged) - min(fpr for _, fpr, _ in judged)
-        yield {
-            "attribute": attribute,
-            "groups": len(judged),
-            "min_group": MIN_GROUP,
-            "gap_tpr": gap_tpr,
-            "gap_fpr": gap_fpr,
-            "gap": max(gap_tpr, gap_fpr),
-            "evidence": judged[0][2],
-        }
-
-
-def _baseline(
-    version: ModelVersion,
-    live: ModelVersion | None,
-    metrics: dict[int, list[Metric]],
-    bias: dict[int, list[BiasMeasure]],
-) -> dict[str, Any]:
-    """The live version's numbers, and how this version's differ; empty lists when nothing is live."""
-    if live is None:
-        return {"baseline_metrics": [], "bias_changes": [], "odds_changes": []}
-    found: dict[str, Any] = {"baseline_metrics": [_metric(row) for row in metrics[live.pk]] or None}
-    if bias[version.pk] and bias[live.pk]:
-        found["bias_changes"] = list(_bias_changes(bias[version.pk], bias[live.pk]))
-        before = {row["attribute"]: row for row in _odds(bias[live.pk])}
-        found["odds_changes"] = [
-            {
-                "attribute": row["attribute"],
-                "gap": row["gap"],
-                "gap_live": before[row["attribute"]]["gap"],
-                "gap_change": row["gap"] - before[row["attribute"]]["gap"],
-                "evidence": row["evidence"],
-                "evidence_live": before[row["attribute"]]["evidence"],
-            }
-            for row in _odds(bias[version.pk])
-            if row["attribute"] in before
-        ]
-    return found
-
-
-def _bias_changes(now: list[BiasMeasure], live: list[BiasMeasure]) -> Iterable[dict[str, Any]]:
-    before = {(row.attribute, row.group): row for row in live}
-    for row in now:
-        old = before.get((row.attribute, row.group))
-        if old is None or row.ratio is None or old.ratio is None:
-            continue
-        yield {
-            "attribute": row.attribute,
-            "group": row.group,
-            "n": min(row.n, old.n),
-            "ratio": row.ratio,
-            "ratio_live": old.ratio,
-            "ratio_change": row.ratio - old.ratio,
-            "evidence": row.evidence.public_id,
-            "evidence_live": old.evidence.public_id,
-        }
-
-
-def _card(version: ModelVersion) -> dict[str, Any] | None:
-    state = selectors.card_state(version)
+def _card(state: selectors.CardState) -> dict[str, Any] | None:
     if state.revision is None:
         return None
     return {"complete": state.complete, "missing": state.missing, "stale": state.stale}
+
+
+def _card_moved_on(row: Attestation, card: selectors.CardState) -> bool:
+    """Whether this approves a card that was saved anew since."""
+    return row.section == "card" and card.revision is not None and card.revision.created_at > row.recorded_at
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
@@ -262,6 +185,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "slo": slo,
         "data_classes": endpoint.data_classes or None,
         "contract_version": endpoint.contract_version,
+        "owner_team": endpoint.team.slug,
     }
 
 

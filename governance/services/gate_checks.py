@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import time
 
+from django.db import transaction
+
 from catalog.models import Endpoint, ModelVersion
+from governance.gates.bounds import fits_web
+from governance.gates.facts import Facts, canonical_bytes
 from governance.models import Decision
 from governance.services.decisions import make_decision
+from governance.services.policies import in_force, split
 from governance.services.releases import fact_job
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.jobs.models import Job
+from portal.jobs.services import enqueue
 
 LOOK_EVERY = 0.1
+FACTS_KIND = "governance:facts-check"
 
 
 def check_gate(version: ModelVersion, endpoint: Endpoint, *, actor: User, wait: float = 0.0) -> Decision | Job:
@@ -27,3 +34,16 @@ def check_gate(version: ModelVersion, endpoint: Endpoint, *, actor: User, wait: 
         time.sleep(LOOK_EVERY)
         job = fact_job(version)
     return job or make_decision(version, endpoint, actor=actor)
+
+
+def fits_here(facts: Facts) -> bool:
+    """Whether the policies in force can be evaluated over the document within a web request."""
+    policies, _ = split(in_force())
+    return fits_web(policies, facts)
+
+
+@transaction.atomic
+def start_facts_check(facts: Facts, *, actor: User) -> Job:
+    """Queue the judgement of a facts document; the job's result is the verdict."""
+    require(actor, Permission.GOVERNANCE_GATE_CHECK)
+    return enqueue(FACTS_KIND, payload={"facts": canonical_bytes(facts).decode()}, actor=actor)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from catalog.models import Evidence
+from catalog.models import Attestation, Evidence
 from governance.choices import ASSESSED_STATES, ConditionState, ReleaseState
 from governance.models import Condition, Release
 from governance.services.releases import assess_release, fact_job
@@ -31,6 +31,23 @@ def releases_reading(version_id: int) -> QuerySet[Release]:
     """Releases whose facts speak of this version: its own, and those held against it where it answered."""
     own = Q(version=version_id) | Q(endpoint__deployments__version=version_id)
     return Release.objects.filter(own, state__in=ASSESSED_STATES).distinct()
+
+
+def releases_told(about: str, pk: int) -> QuerySet[Release]:
+    """Releases whose facts hold what is attested about this model, version or endpoint."""
+    path = {"model": "version__model", "version": "version", "endpoint": "endpoint"}[about]
+    return Release.objects.filter(**{path: pk}, state__in=ASSESSED_STATES)
+
+
+def releases_with_lapsed_facts(today: date) -> QuerySet[Release]:
+    """Releases decided before today about which something attested held until yesterday: it is not known any more."""
+    lapsed = Attestation.objects.filter(valid_until=today - timedelta(days=1))
+    told = (
+        Q(version__in=lapsed.exclude(version=None).values("version"))
+        | Q(version__model__in=lapsed.exclude(model=None).values("model"))
+        | Q(endpoint__in=lapsed.exclude(endpoint=None).values("endpoint"))
+    )
+    return Release.objects.filter(told, state__in=ASSESSED_STATES, decision__made_at__date__lt=today).distinct()
 
 
 @transaction.atomic
@@ -62,7 +79,8 @@ def sweep() -> int:
     """Assess what waits for no job any more and what new facts may concern; flag overdue conditions. How many."""
     fresh = Evidence.objects.filter(recorded_at__gt=timezone.now() - LOOK_BACK).values("version")
     checking = Q(state=ReleaseState.CHECKING)
-    concerned = Q(state__in=ASSESSED_STATES, version__in=fresh)
+    lapsed = releases_with_lapsed_facts(timezone.now().date()).values("pk")
+    concerned = Q(state__in=ASSESSED_STATES, version__in=fresh) | Q(pk__in=lapsed)
     ids = list(Release.objects.filter(checking | concerned).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for pk in ids:
         assess_release(Release.objects.get(pk=pk))

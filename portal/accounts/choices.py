@@ -23,3 +23,5 @@ class Role(models.TextChoices):
 
 FIRST_LINE = frozenset({Role.DEVELOPER, Role.MODEL_OWNER})
 SECOND_LINE = frozenset({Role.VALIDATOR, Role.RISK, Role.FAIRNESS, Role.LEGAL, Role.COMPLIANCE})
+# A service identity builds and asks; who decides, audits or manages is a person.
+SERVICE_ROLES = FIRST_LINE | {Role.VIEWER}

@@ -32,6 +32,12 @@ class User(AbstractBaseUser):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PERSON)
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
+    # Somebody else knows the password: nothing but a new one is possible.
+    must_change_password = models.BooleanField(default=False, db_default=False)
+    # The person who answers for a service identity, and counts as its hands where duties are kept apart.
+    responsible = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="service_identities"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     # A log-in is no change of the account: nothing of this row is written by it.
@@ -55,6 +61,13 @@ class User(AbstractBaseUser):
     def grants(self) -> tuple[tuple[str, int | None], ...]:
         """(role, team id or None for the whole organisation): read once per request."""
         return tuple(self.memberships.filter(ended_at=None).values_list("role", "team_id"))
+
+    @cached_property
+    def stands_behind(self) -> frozenset[int]:
+        """The ids of the service identities that act for this person: who answers for one, or made a token of it."""
+        tied = models.Q(responsible=self) | models.Q(tokens__created_by=self)
+        rows = User.objects.filter(tied, kind=Kind.SERVICE)
+        return frozenset(rows.values_list("pk", flat=True))
 
     @property
     def roles(self) -> list[str]:
@@ -123,6 +136,10 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=12, unique=True)
     digest = models.CharField(max_length=64, unique=True)
+    # Who had the token in hand first; empty when it was made at the console.
+    created_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="tokens_made"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

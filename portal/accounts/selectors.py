@@ -18,7 +18,7 @@ def people_for(actor: User | None) -> QuerySet[User]:
         queryset=Membership.objects.filter(ended_at=None).select_related("team").order_by("role", "team__name"),
         to_attr="held",
     )
-    rows = User.objects.prefetch_related(held).order_by("name", "username")
+    rows = User.objects.select_related("responsible").prefetch_related(held).order_by("name", "username")
     return rows if can(actor, Permission.PORTAL_USER_MANAGE) else rows.none()
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.access import Permission, require
-from portal.accounts.choices import SECOND_LINE, Kind, Role
+from portal.accounts.choices import FIRST_LINE, SECOND_LINE, SERVICE_ROLES, Kind, Role
 from portal.accounts.models import Membership, Team, User
 from portal.errors import Conflict, InvalidInput
 from portal.ledger.services import record
@@ -21,13 +21,24 @@ def _authorise(actor: User | None) -> None:
 
 @transaction.atomic
 def create_person(
-    username: str, *, name: str, password: str, actor: User | None, email: str = "", is_demo: bool = False
+    username: str,
+    *,
+    name: str,
+    password: str,
+    actor: User | None,
+    email: str = "",
+    is_demo: bool = False,
+    must_change: bool = False,
 ) -> User:
-    """A person's account. actor None is the console. Raises InvalidInput for a weak password or a bad name."""
+    """A person's account. actor None is the console. Raises InvalidInput for a weak password or a bad name.
+
+    An administrator knows the password that the account starts with, so the person has to change it.
+    """
     _authorise(actor)
     if User.objects.filter(username__iexact=username).exists():
         raise Conflict(f"The name {username} is taken.", code="name-taken", field="username", how="Choose another.")
     user = User(username=username, name=name, email=email, kind=Kind.PERSON, is_demo=is_demo)
+    user.must_change_password = must_change or actor is not None
     try:
         if not is_demo:
             validate_password(password, user)
@@ -53,7 +64,11 @@ def create_team(slug: str, *, name: str, actor: User | None, is_demo: bool = Fal
 
 @transaction.atomic
 def grant_role(user: User, *, role: str, team: Team | None, actor: User | None) -> Membership:
-    """Give a role in a team, or organisation-wide without one. An administrator cannot decide releases too."""
+    """Give a role in a team, or organisation-wide without one.
+
+    Raises InvalidInput when the person would hold what has to stay apart: managing users, auditing, and the first
+    and the second line over one team.
+    """
     _authorise(actor)
     user = User.objects.select_for_update().get(pk=user.pk)
     if role == Role.ADMIN and team is not None:
@@ -63,11 +78,29 @@ def grant_role(user: User, *, role: str, team: Team | None, actor: User | None) 
             field="team",
             how="Leave the team empty.",
         )
-    if user.kind != Kind.PERSON and role in SECOND_LINE:
+    if user.kind != Kind.PERSON and role not in SERVICE_ROLES:
         raise InvalidInput(
-            "Who decides is a person.", code="role-not-for-services", field="role", how="Give it to a person."
+            f"A service identity cannot be {Role(role).label.lower()}: who decides, audits or manages is a person.",
+            code="role-not-for-services",
+            field="role",
+            how="A service identity is viewer, developer or model owner.",
         )
-    held = set(user.memberships.filter(ended_at=None).values_list("role", flat=True)) | {role}
+    _keep_apart(user, role, team)
+    membership, made = Membership.objects.get_or_create(user=user, team=team, role=role, ended_at=None)
+    if made:
+        record(
+            actor=actor,
+            event="portal:membership:granted",
+            subject=membership,
+            body={"role": role, "user": str(user.uuid), "team": team.slug if team else None},
+        )
+    return membership
+
+
+def _keep_apart(user: User, role: str, team: Team | None) -> None:
+    """Refuse a role beside those that its holder must not have with it."""
+    memberships = list(user.memberships.filter(ended_at=None).select_related("team"))
+    held = {row.role for row in memberships} | {role}
     if Role.ADMIN in held and held - {Role.ADMIN, Role.VIEWER}:
         raise InvalidInput(
             "An administrator manages users and approves nothing.",
@@ -82,15 +115,17 @@ def grant_role(user: User, *, role: str, team: Team | None, actor: User | None) 
             field="role",
             how="End the other roles first.",
         )
-    membership, made = Membership.objects.get_or_create(user=user, team=team, role=role, ended_at=None)
-    if made:
-        record(
-            actor=actor,
-            event="portal:membership:granted",
-            subject=membership,
-            body={"role": role, "user": str(user.uuid), "team": team.slug if team else None},
-        )
-    return membership
+    other = SECOND_LINE if role in FIRST_LINE else FIRST_LINE if role in SECOND_LINE else frozenset()
+    for row in memberships:
+        if row.role in other and (team is None or row.team is None or row.team == team):
+            where = team or row.team or "the whole organisation"
+            raise InvalidInput(
+                f"{user} is {row.get_role_display().lower()} already, and who builds a model does not also judge it: "
+                f"{Role(role).label.lower()} would be the other line over {where}.",
+                code="lines-of-defence",
+                field="role",
+                how=f"End the role {row.get_role_display().lower()} first, or give this one to somebody else.",
+            )
 
 
 @transaction.atomic

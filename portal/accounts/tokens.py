@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.access import Permission, require
-from portal.accounts.choices import Kind, Role
-from portal.accounts.models import ApiToken, Membership, Team, User
+from portal.accounts.choices import Kind
+from portal.accounts.models import ApiToken, Team, User
+from portal.accounts.services import grant_role
 from portal.errors import InvalidInput
 from portal.ledger.services import record
 
@@ -32,7 +33,12 @@ def create_token(user: User, *, actor: User | None, name: str, expires_at: datet
         raise InvalidInput("A token needs a name.", code="name-missing", field="name", how="Say what will use it.")
     token = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(
-        user=user, name=name.strip()[:80], prefix=token[:10], digest=digest_of(token), expires_at=expires_at
+        user=user,
+        name=name.strip()[:80],
+        prefix=token[:10],
+        digest=digest_of(token),
+        created_by=actor,
+        expires_at=expires_at,
     )
     record(actor=actor, event="portal:token:created", subject=row, body={"prefix": row.prefix, "name": row.name})
     return token
@@ -58,32 +64,34 @@ def find_user(token: str, *, now: datetime) -> User | None:
 
 
 @transaction.atomic
-def create_service(name: str, *, role: str, team: Team | None, actor: User | None = None) -> User:
-    """The service identity of that name with that role; made when missing. Roles that decide are for people."""
-    if role not in (Role.VIEWER, Role.DEVELOPER, Role.MODEL_OWNER, Role.AUDITOR):
-        raise InvalidInput(
-            f"A service identity cannot be {role}: who decides is a person.",
-            code="role-not-for-services",
-            field="role",
-            how="Use viewer, developer, model_owner or auditor.",
-        )
+def create_service(
+    name: str, *, role: str, team: Team | None, actor: User | None = None, responsible: User | None = None
+) -> User:
+    """The service identity of that name with that role; made when missing. Roles that decide are for people.
+
+    `responsible` answers for it, and decides on nothing that it registers or requests.
+    """
     if actor is not None:
         require(actor, Permission.PORTAL_USER_MANAGE)
-    user = User.objects.filter(username__iexact=name).first()
+    if responsible is not None and responsible.kind != Kind.PERSON:
+        raise InvalidInput("Who is responsible is a person.", code="not-a-person", field="responsible")
+    user = User.objects.select_for_update().filter(username__iexact=name).first()
+    if user is not None and user.kind != Kind.SERVICE:
+        raise InvalidInput(f"{name} is a person.", code="name-taken", field="name", how="Choose another name.")
     if user is None:
-        user = User(username=name, name=name, kind=Kind.SERVICE)
+        user = User(username=name, name=name, kind=Kind.SERVICE, responsible=responsible)
         user.set_unusable_password()
         user.full_clean(exclude=["password"])
         user.save()
-        record(actor=actor, event="portal:user:created", subject=user, body={"kind": user.kind})
-    elif user.kind != Kind.SERVICE:
-        raise InvalidInput(f"{name} is a person.", code="name-taken", field="name", how="Choose another name.")
-    membership, made = Membership.objects.get_or_create(user=user, team=team, role=role, ended_at=None)
-    if made:
-        record(
-            actor=actor,
-            event="portal:membership:granted",
-            subject=membership,
-            body={"role": role, "user": str(user.uuid)},
-        )
+        record(actor=actor, event="portal:user:created", subject=user, body=_body(user))
+    elif responsible is not None and user.responsible != responsible:
+        user.responsible = responsible
+        user.save(update_fields=["responsible"])
+        record(actor=actor, event="portal:user:responsible-named", subject=user, body=_body(user))
+    grant_role(user, role=role, team=team, actor=actor)
     return user
+
+
+def _body(user: User) -> dict[str, str]:
+    body = {"kind": str(user.kind)}
+    return body | {"responsible": str(user.responsible.uuid)} if user.responsible else body

@@ -8,6 +8,7 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from portal.accounts.models import User
+from portal.accounts.passwords import require_own_password
 from portal.accounts.tokens import find_user
 
 
@@ -23,6 +24,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         user = find_user(header[1].decode("ascii", "replace"), now=timezone.now())
         if user is None:
             raise exceptions.AuthenticationFailed("The token is unknown, expired or revoked.")
+        require_own_password(user)
         return user, "token"
 
     def authenticate_header(self, request: Request) -> str:

@@ -15,6 +15,13 @@ from portal.errors import DomainError
 CONTENT_TYPE = "application/problem+json"
 
 
+def problem_of(error: DomainError) -> dict[str, Any]:
+    """The members of the problem details of a refusal."""
+    members = {"code": error.code, "field": error.field, "how": error.how, **error.details}
+    body: dict[str, Any] = problem(error.status, error.title, error.message, **members).data
+    return body
+
+
 def problem(status_code: int, title: str, detail: str, **members: Any) -> Response:
     """A problem details answer. `type` is about:blank where only the status code says more."""
     slug = members.pop("code", None)

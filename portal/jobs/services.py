@@ -199,6 +199,9 @@ def cancel(job: Job, *, actor: User) -> Job:
         raise Conflict(f"The job is over: {job.get_state_display().lower()}.", code="job-over", how="Start a new one.")
     _end(job, State.CANCELLED, error="Cancelled.")
     record(
-        actor=actor, event="portal:job:cancelled", subject=Subject("portal.job", str(job.pk)), body={"kind": job.kind}
+        actor=actor,
+        event="portal:job:cancelled",
+        subject=Subject("portal.job", str(job.pk), job.team_id),
+        body={"kind": job.kind},
     )
     return job

@@ -28,7 +28,7 @@ class LedgerEntry(models.Model):
     """One recorded act: written in the act's own transaction, numbered later by the sequencer.
 
     `leaf` is the canonical JSON that the Merkle tree commits to; the other columns repeat parts of it for
-    queries, and `verify` compares them with it.
+    queries, and `verify` compares them with it. `team` alone says something else: who may read the entry.
     """
 
     append_only: ClassVar[bool] = True
@@ -46,6 +46,11 @@ class LedgerEntry(models.Model):
     txid = models.BigIntegerField(db_default=CurrentTransaction(), editable=False)
     leaf = models.BinaryField(max_length=MAX_LEAF_BYTES)
     leaf_hash = models.BinaryField(max_length=32)
+    # Whose readers may open it (`portal.ledger.teams`): an index for access, no part of what the log proves. No
+    # constraint: an entry stays when its team goes, and writing one does not look teams up.
+    team = models.ForeignKey(
+        "accounts.Team", null=True, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     state_schema = models.CharField(max_length=100, null=True)  # noqa: DJ001  (null: subject has no state)
     state_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001  (null with a schema: row gone)
 
@@ -56,6 +61,7 @@ class LedgerEntry(models.Model):
             models.Index(fields=["subject_type", "subject_id", "id"], name="ledger_by_subject"),
             models.Index(fields=["event", "id"], name="ledger_by_event"),
             models.Index(fields=["actor", "id"], name="ledger_by_actor"),
+            models.Index(fields=["team", "id"], name="ledger_by_team"),
             # One btree serves the deferred guard of every governed table: it looks entries up by transaction.
             models.Index(fields=["txid"], name="ledger_by_txid"),
         ]

@@ -14,10 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from portal.access import Permission, can
+from portal.access import Permission, teams_with
 from portal.accounts.models import User
 from portal.errors import NotFound
-from portal.ledger import merkle, notes, outside
+from portal.ledger import merkle, notes, outside, teams
 from portal.ledger.keys import verifier
 from portal.ledger.models import Checkpoint, LedgerEntry
 from portal.ledger.services import tile_reader
@@ -26,12 +26,22 @@ ProofBundle = dict[str, Any]
 
 
 def entries_for(actor: User | None) -> QuerySet[LedgerEntry]:
-    """The entries this person may read: all of them with PORTAL_LEDGER_READ in any team, else none.
+    """The entries this person may read: of the teams where they hold PORTAL_LEDGER_READ, and of the organisation.
 
-    The log is one chain, so a part of it cannot be checked; entries carry no personal text, only commitments.
+    Who holds it for the whole organisation reads all. The proof of an entry needs none of the others: its neighbours
+    in the tree are hashes.
     """
+    everywhere, held = teams_with(actor, Permission.PORTAL_LEDGER_READ)
     rows = LedgerEntry.objects.select_related("actor")
-    return rows if can(actor, Permission.PORTAL_LEDGER_READ) else rows.none()
+    if everywhere:
+        return rows
+    shared = Q(team=None, subject_type__in=teams.organisation_types())
+    return rows.filter(Q(team__in=held) | shared) if held else rows.none()
+
+
+def reads_all(actor: User | None) -> bool:
+    """Whether this person reads the whole log, and so can tell that a list of entries is complete."""
+    return teams_with(actor, Permission.PORTAL_LEDGER_READ)[0]
 
 
 def entry_numbered(actor: User | None, idx: int) -> LedgerEntry:
@@ -86,28 +96,33 @@ def narrow(rows: QuerySet[LedgerEntry], filters: Filters) -> QuerySet[LedgerEntr
 # A loose scan: one descent of the index per distinct value, so that a long log costs no more than a short one.
 _DISTINCT = """
 WITH RECURSIVE found AS (
-    (SELECT {0} AS value FROM ledger_ledgerentry ORDER BY {0} LIMIT 1)
+    (SELECT {0} AS value FROM ledger_ledgerentry WHERE {1} ORDER BY {0} LIMIT 1)
     UNION ALL
-    SELECT (SELECT {0} FROM ledger_ledgerentry WHERE {0} > found.value ORDER BY {0} LIMIT 1)
+    SELECT (SELECT {0} FROM ledger_ledgerentry WHERE {0} > found.value AND {1} ORDER BY {0} LIMIT 1)
     FROM found WHERE found.value IS NOT NULL
 ) SELECT value FROM found WHERE value IS NOT NULL
 """
+_READABLE = "(team_id = ANY(%(teams)s) OR (team_id IS NULL AND subject_type = ANY(%(shared)s)))"
 
 
-def _distinct(column: str) -> list[str]:
+def _distinct(actor: User | None, column: str) -> list[str]:
+    everywhere, held = teams_with(actor, Permission.PORTAL_LEDGER_READ)
+    if not everywhere and not held:
+        return []
+    values: dict[str, Any] = {"teams": sorted(held), "shared": teams.organisation_types()}
     with connection.cursor() as cursor:
-        cursor.execute(_DISTINCT.format(column))
+        cursor.execute(_DISTINCT.format(column, "TRUE" if everywhere else _READABLE), values)
         return [str(value) for (value,) in cursor.fetchall()]
 
 
-def known_events() -> list[str]:
-    """The event names that occur in the log, in order."""
-    return _distinct("event")
+def known_events(actor: User | None) -> list[str]:
+    """The event names that occur in what this person may read, in order."""
+    return _distinct(actor, "event")
 
 
-def known_subject_types() -> list[str]:
-    """The subject types that occur in the log, in order."""
-    return _distinct("subject_type")
+def known_subject_types(actor: User | None) -> list[str]:
+    """The subject types that occur in what this person may read, in order."""
+    return _distinct(actor, "subject_type")
 
 
 def latest_checkpoint() -> Checkpoint | None:

@@ -14,7 +14,7 @@ from django.db import connection, models, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from portal.ledger import merkle, notes, states
+from portal.ledger import merkle, notes, states, teams
 from portal.ledger.canonical import CanonicalError, canonical_bytes
 from portal.ledger.encoding import instant
 from portal.ledger.events import dispatch_after_commit
@@ -46,10 +46,14 @@ class LedgerDamaged(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What an entry is about when it is no row: a build, a backup, a setting. `type` as in "portal.backup"."""
+    """What an entry is about when it is no row: a build, a backup, a setting. `type` as in "portal.backup".
+
+    `team`: the id of the team whose readers may open the entry, where the subject belongs to one.
+    """
 
     type: str
     id: str
+    team: int | None = None
 
 
 def record(
@@ -99,6 +103,7 @@ def record(
         subject_id=target.id,
         actor=actor,
         at=at,
+        team_id=target.team,
         leaf=leaf,
         leaf_hash=merkle.leaf_hash(leaf),
         state_schema=None if state is None else state["schema"],
@@ -118,7 +123,7 @@ def _subject(subject: models.Model | Subject) -> Subject:
         return subject
     if subject.pk is None:
         raise ValueError(f"{subject._meta.label} has no primary key; save it before recording it")
-    return Subject(states.ledger_type(subject), str(subject.pk))
+    return Subject(states.ledger_type(subject), str(subject.pk), teams.team_of(subject))
 
 
 def _state(subject: models.Model | Subject, gone: bool) -> dict[str, Any] | None:
@@ -278,7 +283,7 @@ def erase_personal(field: PersonalField, *, actor: User | None, ground: str, now
 
     The tree stays valid, because the entry holds the commitment alone. Erasing twice changes nothing.
     """
-    held = PersonalField.objects.select_for_update().get(pk=field.pk)
+    held = PersonalField.objects.select_for_update(of=("self",)).select_related("entry").get(pk=field.pk)
     if held.erased_at is not None:
         return
     held.salt, held.value, held.erased_at = None, None, now or timezone.now()
@@ -286,7 +291,7 @@ def erase_personal(field: PersonalField, *, actor: User | None, ground: str, now
     record(
         actor=actor,
         event=ERASED_EVENT,
-        subject=Subject(ENTRY_TYPE, str(held.entry_id)),
+        subject=Subject(ENTRY_TYPE, str(held.entry_id), held.entry.team_id),
         body={"field": held.name, "ground": ground},
         now=now,
     )

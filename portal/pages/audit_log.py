@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils.http import urlencode
 from django.views.generic.base import View
 
 from portal.access import Permission
+from portal.accounts.models import User
 from portal.ledger import links, selectors
 from portal.ledger.exports import FORMATS
 from portal.ledger.models import LedgerEntry
@@ -37,10 +39,10 @@ class FilterForm(forms.Form):
     since = forms.DateTimeField(label="From", required=False, widget=DATE)
     until = forms.DateTimeField(label="Before", required=False, widget=DATE)
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, *, actor: User) -> None:
         super().__init__(data)
-        events = [(name, event_words(name)) for name in selectors.known_events()]
-        types = [(name, name) for name in selectors.known_subject_types()]
+        events = [(name, event_words(name)) for name in selectors.known_events(actor)]
+        types = [(name, name) for name in selectors.known_subject_types(actor)]
         self.fields["event"].choices = [("", "All events"), *events]  # type: ignore[attr-defined]
         self.fields["subject_type"].choices = [("", "All subjects"), *types]  # type: ignore[attr-defined]
 
@@ -75,7 +77,7 @@ class AuditLogPage(ReadPage):
     template_name = "portal/audit_log.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        form = FilterForm(self.request.GET)
+        form = FilterForm(self.request.GET, actor=self.actor)
         filters, before = form.filters, _key(self.request.GET.get("before"))
         rows = selectors.narrow(selectors.entries_for(self.actor), filters).order_by("-id")
         page = list((rows if before is None else rows.filter(id__lt=before))[: PAGE_SIZE + 1])
@@ -85,6 +87,7 @@ class AuditLogPage(ReadPage):
             entries=[described(entry) for entry in page[:PAGE_SIZE]],
             is_filtered=not filters.is_empty,
             query=form.query,
+            reads_all=selectors.reads_all(self.actor),
             before=before,
             older=older,
             checkpoint=selectors.latest_checkpoint(),
@@ -100,7 +103,8 @@ class AuditLogExport(Page):
 
     def get(self, request: HttpRequest, form: str) -> StreamingHttpResponse:
         content_type, write = FORMATS[form]
-        rows = selectors.narrow(selectors.entries_for(self.actor), FilterForm(request.GET).filters)
+        filters = FilterForm(request.GET, actor=self.actor).filters
+        rows = selectors.narrow(selectors.entries_for(self.actor), filters)
         response = StreamingHttpResponse(write(rows), content_type=content_type)
         response["Content-Disposition"] = f'attachment; filename="audit-log.{form}"'
         return response
@@ -124,9 +128,14 @@ class LedgerEntryPage(ReadPage):
             assurance=selectors.assurance(),
             address=self.request.build_absolute_uri(),
             steps=STEPS,
-            history=[described(one) for one in selectors.entries_about(entry.subject_type, entry.subject_id)[:10]],
+            history=[described(one) for one in self._about(entry)[:10]],
             **kwargs,
         )
+
+    def _about(self, entry: LedgerEntry) -> QuerySet[LedgerEntry]:
+        """What else happened to the subject, as far as this reader may see it."""
+        same = selectors.Filters(subject_type=entry.subject_type, subject_id=entry.subject_id)
+        return selectors.narrow(selectors.entries_for(self.actor), same).order_by("-id")
 
 
 class LedgerEntryJson(Page):

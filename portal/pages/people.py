@@ -8,12 +8,12 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import cached_property
 
 from portal.access import Permission
-from portal.accounts import selectors, services
+from portal.accounts import passwords, selectors, services
 from portal.accounts.choices import Role
 from portal.accounts.models import Team, User
 from portal.errors import DomainError
@@ -31,9 +31,10 @@ class PersonForm(forms.Form):
     email = forms.EmailField(label="E-mail", required=False)
     password = forms.CharField(
         label="First password",
+        required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. Hand it over in person.",
+        help_text="At least 12 characters. Left empty, a random one is shown once. It has to be changed at log-in.",
     )
 
 
@@ -86,10 +87,28 @@ class PersonNewPage(ActPage):
 
     def act(self, form: PersonForm) -> str:
         data = form.cleaned_data
-        user = services.create_person(
-            data["username"], name=data["name"], email=data["email"], password=data["password"], actor=self.actor
+        self.made = "" if data["password"] else passwords.random_password()
+        self.subject = services.create_person(
+            data["username"],
+            name=data["name"],
+            email=data["email"],
+            password=data["password"] or self.made,
+            actor=self.actor,
         )
-        return reverse("person-edit", kwargs={"key": user.uuid})
+        return reverse("person-edit", kwargs={"key": self.subject.uuid})
+
+    def form_valid(self, form: PersonForm) -> HttpResponse:
+        response = super().form_valid(form)
+        if response.status_code == 303 and self.made:
+            return show_once(self.request, self.subject, self.made)
+        return response
+
+
+def show_once(request: HttpRequest, subject: User, password: str) -> HttpResponse:
+    """The answer that holds a first password; it is in no other page, message or log."""
+    response = render(request, "portal/password_once.html", {"subject": subject, "password": password})
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 class TeamNewPage(ActPage):
@@ -169,3 +188,16 @@ class PersonOpen(_PersonAct):
     def act(self, user: User, **kwargs: Any) -> str:
         services.set_active(user, active=True, actor=self.actor)
         return f"The account of {user} is open again, with the roles it held."
+
+
+class PersonPassword(_PersonAct):
+    """A fresh first password for somebody who forgot theirs. It is in the answer and nowhere else."""
+
+    def post(self, request: HttpRequest, key: uuid.UUID, **kwargs: Any) -> HttpResponse:
+        user = selectors.person_with(self.actor, key)
+        try:
+            password = passwords.reset_password(user, actor=self.actor)
+        except DomainError as error:
+            messages.error(request, error.diagnostics())
+            return redirect("person-edit", key=user.uuid)
+        return show_once(request, user, password)

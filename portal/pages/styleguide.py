@@ -59,7 +59,7 @@ class StyleguidePage(ReadPage):
         return super().get_context_data(
             statuses=list(STATUS),
             icons=icon_names(),
-            form=ExampleForm({"name": "Not A Name " * 6, "due_on": "soon"}),
+            form=ExampleForm({"name": "Not A Name " * 6, "due_on": ""}),
             jobs=example_jobs(),
             plot=interval_plot(rows, 0.8, title="Example ratio by group", limit_label="limit 0.80"),
             now=timezone.now(),

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<uuid:key>/", people.PersonPage.as_view(), name="person-edit"),
     path("people/<uuid:key>/roles/<int:pk>/end/", people.MembershipEnd.as_view(), name="membership-end"),
     path("people/<uuid:key>/close/", people.PersonClose.as_view(), name="person-close"),
+    path("people/<uuid:key>/password/", people.PersonPassword.as_view(), name="person-password"),
     path("people/<uuid:key>/open/", people.PersonOpen.as_view(), name="person-open"),
     path("styleguide/", styleguide.StyleguidePage.as_view(), name="styleguide"),
     path("healthz", health.Healthz.as_view(), name="healthz"),

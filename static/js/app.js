@@ -64,7 +64,8 @@
           .then(function (r) { return r.ok && !r.redirected ? r.json() : { results: [] }; })
           .then(function (answer) {
             if (mine !== asked) return;
-            answer.results.forEach(function (hit) { list.append(paletteLine(hit.label, hit.url, hit.kind, true)); });
+            var shown = $$("li:not([hidden]) a", list).map(function (a) { return a.pathname; });
+            answer.results.forEach(function (hit) { if (shown.indexOf(hit.url) < 0) list.append(paletteLine(hit.label, hit.url, hit.kind, true)); });
             count();
           }, function () { /* the page's own links remain */ });
       }, 120);
@@ -78,6 +79,8 @@
       var links = $$("li:not([hidden]) a", list), i = links.indexOf(document.activeElement);
       if (e.key === "ArrowDown" && links.length) { (links[i + 1] || links[0]).focus(); e.preventDefault(); }
       if (e.key === "ArrowUp" && links.length) { (i <= 0 ? input : links[i - 1]).focus(); e.preventDefault(); }
+      // A search field would only empty itself at the first Escape.
+      if (e.key === "Escape") { d.close(); e.preventDefault(); }
       if (e.key === "Enter" && document.activeElement === input && links[0]) { location.href = links[0].href; e.preventDefault(); }
     };
   }

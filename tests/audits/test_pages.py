@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from audits.models import EvidencePack, TestRun
+from audits.services import staging
 from audits.services.bias import submit_predictions
 from audits.services.packs import request_pack
 from governance.models import Release
@@ -95,7 +95,7 @@ def test_nobody_is_sent_to_the_log_in(world: World) -> None:
 
 def staged_names() -> set[str]:
     """Files that wait between the two steps of an upload."""
-    return set(default_storage.listdir("staged")[1]) if default_storage.exists("staged") else set()
+    return {one.key for one in staging.waiting()}
 
 
 def test_upload_in_two_steps(world: World, as_user: AsUser, run_jobs: RunJobs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -12,13 +13,15 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils import timezone
 
 from catalog import selectors
-from catalog.models import Blob, Deployment, Endpoint, ModelVersion, RegisteredModel
+from catalog.models import Blob, Deployment, Endpoint, ModelVersion, RegisteredModel, TrainingRun
 from catalog.services import blobs, rows, versions
 from catalog.services.endpoints import lock_endpoint, open_deployment
+from portal.accounts import services
+from portal.accounts.choices import SECOND_LINE
 from portal.errors import Conflict, InvalidInput, NotFound, PermissionRefused, TooLarge
 from portal.ledger.models import LedgerEntry
 from tests.catalog.conftest import House
-from tests.factories import catalog
+from tests.factories import catalog, people
 
 REFUSED = (IntegrityError, InternalError, ProgrammingError)
 
@@ -149,3 +152,49 @@ def test_newest_number_counts(house: House):
     found = selectors.current_metrics([house.version.pk])[house.version.pk]
     assert [row.value for row in found if row.name == "accuracy"] == [0.91]
     assert selectors.lowest_ratios([house.version.pk])[house.version.pk].ratio == 0.95
+
+
+def named_run(trainer: Any, job_id: str = "job-named") -> versions.DeclaredRun:
+    return versions.DeclaredRun(job_id, "0a1b2c3", parameters={"seed": 1}, trained_by=trainer)
+
+
+@pytest.mark.parametrize("role", [*sorted(SECOND_LINE), "auditor", "admin", "viewer", None])
+def test_trainer_is_nobody_who_only_reviews(house: House, role: str | None):
+    """A trainer never decides: naming a reviewer would take the decision out of their hands."""
+    team = house.version.model.team if role != "admin" else None
+    reviewer = people.person(role, team)
+    with pytest.raises(InvalidInput) as caught, transaction.atomic():
+        catalog.version(house.version.model, actor=house.developer, run=named_run(reviewer))
+    assert (caught.value.code, caught.value.field) == ("trainer-not-in-team", "training_run.trained_by")
+    assert not TrainingRun.objects.filter(job_id="job-named").exists()
+
+
+def test_trainer_is_nobody_of_another_team_or_who_left(house: House):
+    gone = people.person("developer", house.version.model.team)
+    services.end_membership(gone.memberships.get(), actor=None)
+    closed = people.person("developer", house.version.model.team)
+    services.set_active(closed, active=False, actor=None)
+    for person in (house.stranger, gone, closed):
+        with pytest.raises(InvalidInput, match="no part in building"), transaction.atomic():
+            catalog.version(house.version.model, actor=house.developer, run=named_run(person))
+
+
+def test_trainer_is_a_builder_of_the_team_or_oneself(house: House):
+    team = house.version.model.team
+    trainers = [house.owner, house.developer, people.person("developer"), people.service("developer", team), None]
+    for number, person in enumerate(trainers):
+        row = catalog.version(house.version.model, actor=house.developer, run=named_run(person, f"job-{number}-named"))
+        assert row.training_run.trained_by == (person or house.developer)
+
+
+def test_known_run_keeps_its_trainer(house: House):
+    model = house.version.model
+    catalog.version(model, actor=house.developer, run=named_run(house.owner))
+    # Without a name nothing is claimed, and the same name claims the same.
+    for person in (None, house.owner):
+        assert (
+            catalog.version(model, actor=house.developer, run=named_run(person)).training_run.trained_by == house.owner
+        )
+    with pytest.raises(Conflict) as caught:
+        catalog.version(model, actor=house.developer, run=named_run(house.developer))
+    assert caught.value.code == "run-differs"

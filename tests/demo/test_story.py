@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from demo import people, removal, seed, story
+from demo import acts, people, removal, seed, story
+from demo.names import INCOME
 from governance.choices import ReleaseState
 from governance.models import Decision, Release
 from portal.errors import Conflict
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> story.Story:
-    monkeypatch.setattr(seed, "WORKER_GRACE", 0.0)
+    monkeypatch.setattr(acts, "WORKER_GRACE", 0.0)
     seed.seed()
     found = story.find()
     assert found is not None
@@ -29,7 +30,7 @@ def test_story_holds_on_the_real_data(told: story.Story) -> None:
     assert told.refused.state == ReleaseState.BLOCKED
     assert told.waiting.state == ReleaseState.IN_REVIEW
     assert told.live_tumour.state == ReleaseState.LIVE
-    live = Release.objects.get(version__model__name=seed.INCOME, version__version="1.0.0")
+    live = Release.objects.get(version__model__name=INCOME, version__version="1.0.0")
     assert live.state == ReleaseState.LIVE
     failed = [rule for rule in told.refused.decision.result["rules"] if rule["verdict"] == "fail"]
     assert failed

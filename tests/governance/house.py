@@ -12,14 +12,17 @@ from catalog.services.facts import record_metrics
 from catalog.services.models import register_model
 from catalog.services.versions import DeclaredArtifact, register_version
 from governance.models import Release
-from governance.services.policies import publish_policy
 from governance.services.releases import request_release
 from portal.accounts.models import Team, User
-from tests.factories import people
+from tests.factories import governance, people
 
 POLICY = """apiVersion: gatehouse/v1
 kind: Policy
-metadata: {name: accuracy-floor, owner: validator, description: Accuracy on the test split is high enough.}
+metadata:
+  name: accuracy-floor
+  owner: validator
+  description: Accuracy on the test split is high enough.
+  reviewBy: "2099-01-01"
 params: {floor: {type: double, default: 0.8}}
 variables:
   - name: measured
@@ -55,7 +58,7 @@ class House:
             role: people.person(role, None if role in ("admin", "auditor", "compliance") else self.team)
             for role in roles
         }
-        publish_policy(POLICY, actor=self.people["compliance"])
+        governance.publish(POLICY)
         owner = self["model_owner"]
         self.model: RegisteredModel = register_model(
             actor=owner,

@@ -1,15 +1,25 @@
 """The facts document: what is in it, what is left out, and that its cost does not grow."""
 
+from datetime import timedelta
+
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalog.models import Endpoint
+from catalog.services import attestations
+from catalog.services.facts import record_metrics
 from governance.services.decisions import inputs_digest
 from governance.services.facts import build_facts
-from tests.factories import catalog, governance, people
+from portal.ledger.encoding import instant
+from tests.factories import catalog, governance
 
 pytestmark = pytest.mark.django_db
+# Of one facts document, whatever the number of rows.
+QUERIES = 12
+
+
+def attest(about, actor, section, value, **kw):
+    return attestations.attest(about, actor=actor, section=section, value=value, **kw)
 
 
 def facts_of(version, endpoint, **kw):
@@ -93,18 +103,64 @@ def test_inputs_ignore_moment_request_and_log_but_not_facts() -> None:
     assert inputs_digest(facts_of(release.version, release.endpoint)) != alone
 
 
-def test_query_count_is_fixed() -> None:
+def fresh(version):
+    """As the pages and the API hand it to the builder."""
+    return (
+        type(version).objects.select_related("model__team", "training_run__trained_by", "created_by").get(pk=version.pk)
+    )
+
+
+@pytest.mark.parametrize("many", [1, 200])
+def test_query_count_is_fixed(many, django_assert_num_queries) -> None:
     who = governance.cast()
     live = governance.live_release(who)
-    endpoint, counts = live.endpoint, []
-    for many in (1, 8):
-        version = governance.ready_version(who, model=live.version.model)
-        for index in range(many):
-            catalog.metrics(version, actor=people.person("developer", who.team), **{f"metric_{index}": 0.5})
-        version = type(version).objects.select_related("model__team", "training_run__trained_by").get(pk=version.pk)
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            facts_of(version, endpoint)
-        counts.append(len(queries))
-    assert counts[0] == counts[1] <= 14
+    version = governance.ready_version(who, model=live.version.model)
+    names = [f"metric_{index}" for index in range(many)]
+    catalog.metrics(version, actor=who.developer, **dict.fromkeys(names, 0.5))
+    catalog.metrics(live.version, actor=who.developer, **dict.fromkeys(names, 0.5))
+    for index in range(many):
+        attest(version, who.developer, "tests", {"suite": f"suite {index}", "passed": 9, "failed": 0})
+    version, endpoint = fresh(version), Endpoint.objects.select_related("team").get(pk=live.endpoint_id)
+    with django_assert_num_queries(QUERIES):
+        facts = facts_of(version, endpoint)
+    assert (len(facts["metrics"]), len(facts["tests"])) == (many + 1, many)
+
+
+def test_rows_say_when_they_were_measured() -> None:
+    version, endpoint = catalog.version(), catalog.endpoint()
+    long_ago, lately = timezone.now() - timedelta(days=400), timezone.now() - timedelta(days=2)
+    rows = [{"name": "accuracy", "value": 0.9, "n": 10}]
+    measured = catalog.measure("sex", "Male", "Male", n=600, selected=300, ratio=1.0)
+    record_metrics(version, actor=version.created_by, metrics=rows, measured_at=long_ago)
+    catalog.bias(version, measures=[measured, measured | {"group": "Female"}], measured_at=lately)
+    facts = facts_of(version, endpoint)
+    assert facts["metrics"][0]["measured_at"] == instant(long_ago)
+    assert {facts[name][0]["measured_at"] for name in ("bias", "odds")} == {instant(lately)}
+
+
+def test_change_is_as_old_as_the_older_measurement() -> None:
+    who = governance.cast()
+    live = governance.live_release(who)
+    version = governance.ready_version(who, model=live.version.model)
+    older = live.version.evidence.get(kind="bias").measured_at
+    facts = facts_of(version, live.endpoint)
+    assert {row["measured_at"] for row in facts["bias_changes"]} == {instant(older)}
+    assert {row["measured_at"] for row in facts["odds_changes"]} == {instant(older)}
+
+
+def test_moment_says_why_it_is_asked_and_is_no_input_of_an_approval() -> None:
+    release = governance.release_in_review()
+    asked = [facts_of(release.version, release.endpoint, moment=one) for one in ("check", "request", "live", "running")]
+    assert [one["subject"]["moment"] for one in asked] == ["check", "request", "live", "running"]
+    assert len({inputs_digest(one) for one in asked}) == 1
+    assert facts_of(release.version, release.endpoint)["subject"]["moment"] == "check"
+    assert release.decision.facts["subject"]["moment"] == "request"
+
+
+def test_telemetry_is_read_but_is_no_input_of_an_approval() -> None:
+    release = governance.release_in_review()
+    before = inputs_digest(facts_of(release.version, release.endpoint))
+    attest(release.endpoint, release.version.created_by, "telemetry", {"wired": True, "psi": 0.1})
+    facts = facts_of(release.version, release.endpoint)
+    assert facts["telemetry"]["wired"] is True
+    assert inputs_digest(facts) == before

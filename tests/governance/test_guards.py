@@ -10,7 +10,7 @@ from django.utils import timezone
 from governance.choices import TRANSITIONS, ReleaseState
 from governance.migrations import __path__ as migrations_path
 from governance.models import Approval, Release
-from tests.factories import governance
+from tests.factories import governance, people
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def test_requester_trainer_and_author_cannot_approve_by_sql() -> None:
     for person in (who.owner, who.developer):
         with pytest.raises(DatabaseError, match="does not decide"):
             insert(release, person)
-    trainer = who.second["validator"]
+    trainer = people.person("developer", who.team)
     run = governance.run("theirs", trained_by=trainer)
     other = governance.release_in_review(who, version=governance.ready_version(who, run=run))
     with pytest.raises(DatabaseError, match="does not decide"):

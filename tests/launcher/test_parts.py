@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import stat
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import environ as environ_reader
@@ -132,6 +134,23 @@ def test_locate_follows_the_environment() -> None:
 def test_backup_into_a_folder_that_is_not_there_is_refused(place: Installation) -> None:
     with pytest.raises(LauncherError, match="no folder"):
         cli.backups.write(place, services.Stores(place, {}), {}, place.var / "nowhere" / "b.tar")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("../evil", tarfile.REGTYPE), ("/tmp/evil", tarfile.REGTYPE), ("keys/evil", tarfile.SYMTYPE)]
+)
+def test_backup_that_would_write_elsewhere_is_refused(place: Installation, name: str, kind: bytes) -> None:
+    source, folder = place.backups / "b.tar", place.backups / "to"
+    with tarfile.open(source, "w") as tar:
+        for part in (*cli.backups.PARTS, name):
+            member = tarfile.TarInfo(part)
+            member.type, member.linkname = (kind if part == name else tarfile.REGTYPE), "/etc/passwd"
+            tar.addfile(member, io.BytesIO())
+    folder.mkdir()
+    with pytest.raises(LauncherError, match="it holds"):
+        cli.backups._unpack(source, folder)
+    assert list(folder.iterdir()) == []
+    assert not (place.backups / "evil").exists()
 
 
 def test_offline_verbs_pass_their_options_on(capfd: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,8 @@ def test_account_is_opened_gets_a_role_and_logs_in(as_user, client):
     assert admin.post(edit(user), {"role": "validator", "team": team.pk}).status_code == 303
     assert events()[-3:] == ["portal:user:created", "portal:team:created", "portal:membership:granted"]
     client.post(reverse("account_login"), {"login": "nadia", "password": NEW["password"]})
+    own = {"oldpassword": NEW["password"], "password1": "a phrase of my own 27", "password2": "a phrase of my own 27"}
+    client.post(reverse("account_change_password"), own)
     assert "Validator" in client.get("/").content.decode()
 
 

@@ -22,8 +22,10 @@ def one(section: str) -> str:
 BAD = [
     ("", "", "Not JSON"),
     ("[]", "", "is an object, not a list"),
-    ('{"schema": "gatehouse.facts/2"}', "schema", "not 'gatehouse.facts/2'"),
-    ("{}", "schema", "not nothing"),
+    ('{"schema": "gatehouse.facts/3"}', "schema", "not 'gatehouse.facts/3'"),
+    ('{"schema": 2}', "schema", "not 2"),
+    ('{"schema": ["gatehouse.facts/2"]}', "schema", "not ['gatehouse.facts/2']"),
+    ("{}", "schema", "names no schema"),
     (one('"a": NaN'), "", "NaN is not a JSON number"),
     (one('"telemetry": {"psi": Infinity}'), "", "Infinity is not a JSON number"),
     (one('"telemetry": {"psi": 1e999}'), "telemetry.psi", "not a finite number"),
@@ -84,7 +86,7 @@ def test_document_is_fixed_once_read() -> None:
 
 def test_json_schema_accepts_what_the_reader_accepts() -> None:
     document: dict[str, Any] = {"schema": "gatehouse.facts/1", "bias": [{"attribute": "sex", "group": "F", "n": 3}]}
-    validator = Draft202012Validator(json_schema())
+    validator = Draft202012Validator(json_schema("gatehouse.facts/1"))
     assert list(validator.iter_errors(document)) == []
     assert list(validator.iter_errors({**document, "cards": {}}))
 

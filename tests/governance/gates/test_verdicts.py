@@ -247,7 +247,7 @@ def test_eval_exit_codes(
     assert main(["eval", "--policy", str(tmp_path / "p.yaml"), "--facts", str(tmp_path / "f.json"), "--json"]) == code
     said = json.loads(capsys.readouterr().out)
     assert said["verdict"] == verdict
-    assert set(said) == {"verdict", "rules", "facts_digest", "policy_digest"}
+    assert set(said) == {"verdict", "rules", "facts_digest", "policy_digest", "warnings"}
     assert set(said["rules"][0]) == {"id", "verdict", "message", "role"}
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from governance.choices import DecisionChoice
 from governance.models import Approval, Condition, Release
-from portal.accounts.services import grant_role
+from portal.accounts.services import end_membership, grant_role
 from tests.governance.house import House
 from tests.governance.pages.test_release_page import chosen, decide
 
@@ -113,6 +113,7 @@ def test_rejected_meanwhile_shows_what_was_typed(as_user):
 def test_requester_is_refused_with_the_reason(as_user):
     house = House()
     release = house.release()
+    end_membership(house["model_owner"].memberships.get(), actor=None)
     grant_role(house["model_owner"], role="validator", team=house.team, actor=None)
     answer = send(as_user(house["model_owner"]), release, choice="approve")
     assert answer.status_code == 403
@@ -131,7 +132,7 @@ def test_log_in_again_comes_back_to_the_page(as_user, client):
     house = House()
     release = house.release()
     address = reverse("release-decide", kwargs={"number": release.pk})
-    lost = client.post(address, {"reason": "A long thought."})
+    lost = client.post(address, "reason=A+long+thought.", content_type="application/x-www-form-urlencoded")
     assert lost.status_code == 403
     assert "A long thought." in lost.content.decode()
     answer = as_user(house["validator"]).get(address)

@@ -164,3 +164,32 @@ def test_release_page_costs_at_most_15_queries(as_user, role):
     with CaptureQueriesContext(connection) as queries:
         page(client, release)
     assert len(queries) <= 15, "\n".join(row["sql"][:300] for row in queries.captured_queries)
+
+
+def test_the_decision_is_one_tap_away_and_the_rest_is_folded(as_user):
+    house = House()
+    decide(house, house.release("1.0.0", 0.9), "validator")
+    text = page(as_user(house["validator"]), house.release("2.0.0", 0.91))
+    bar, form = text.index('class="dockbar'), text.index('id="decide"')
+    assert text.index('href="#decide"', bar) < form, "the bar stands before the form, so it goes when that is reached"
+    for heading in ('id="h-pass"', 'id="h-ev"'):
+        before = text[: text.index(heading)]
+        assert before.rfind("<details") > before.rfind("</details>")
+    assert "<details open" not in text
+
+
+def test_no_bar_where_nothing_waits(as_user):
+    house = House()
+    release = house.release(accuracy=0.5)
+    assert "dockbar" not in page(as_user(house["validator"]), release)
+
+
+def test_numbers_stand_with_interval_n_and_source(as_user):
+    house = House()
+    decide(house, house.release("1.0.0", 0.9), "validator")
+    text = page(as_user(house["validator"]), house.release("2.0.0", 0.91))
+    rows = text[text.index('id="changes"') : text.index('id="gates"')]
+    assert "0.880 to 0.920" in rows
+    assert "0.890 to 0.930" in rows
+    assert rows.count("n 1,000") == 2
+    assert rows.count('href="/evidence/') == 2

@@ -23,6 +23,7 @@ class Command(BaseCommand):
         create.add_argument("--name")
         create.add_argument("--role", default="viewer")
         create.add_argument("--team")
+        create.add_argument("--must-change", action="store_true", help="ask for a password of their own at log-in")
 
     def handle(self, *args: Any, **options: Any) -> None:
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
@@ -31,7 +32,11 @@ class Command(BaseCommand):
             raise CommandError(f"There is no team {options['team']}.")
         try:
             user = services.create_person(
-                options["username"], name=options["name"] or options["username"], password=password, actor=None
+                options["username"],
+                name=options["name"] or options["username"],
+                password=password,
+                actor=None,
+                must_change=options["must_change"],
             )
             services.grant_role(user, role=options["role"], team=team, actor=None)
         except DomainError as error:

@@ -1,127 +1,15 @@
-"""Policies and their versions, decisions, releases, approvals, conditions."""
+"""Releases, approvals, conditions."""
 
 from __future__ import annotations
 
-import json
-from functools import cached_property
-from typing import Any
-
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
-from catalog.models import NAME, SHA256, Endpoint, ModelVersion
-from governance.choices import DECIDING_ROLES, OPEN_STATES, ConditionState, DecisionChoice, ReleaseState, Verdict
+from catalog.models import SHA256, Endpoint, ModelVersion
+from governance.choices import DECIDING_ROLES, OPEN_STATES, ConditionState, DecisionChoice, ReleaseState
+from governance.models.decisions import Decision
 from portal.access import Permission, scoped
-from portal.accounts.choices import Role
-
-READ = Permission.GOVERNANCE_RELEASE_READ
-
-
-class Policy(models.Model):
-    """A named policy; what it says is in its versions."""
-
-    ledger_type = "policy"
-    governed = True
-
-    name = models.CharField(max_length=80, validators=[NAME])
-    owner_role = models.CharField(max_length=20, choices=Role)
-    is_demo = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(Lower("name"), name="policy_name_unique")]
-        verbose_name_plural = "policies"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class PolicyVersion(models.Model):
-    """One published text of a policy. The text never changes; at most one version of a policy is active."""
-
-    ledger_type = "policy_version"
-    governed = True
-
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-    source = models.TextField(max_length=100_000)
-    digest = models.CharField(max_length=64, validators=[SHA256])
-    enforcement = models.CharField(max_length=10)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    published_at = models.DateTimeField(db_default=Now(), editable=False)
-    retired_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint("policy", "number", name="policy_version_unique"),
-            models.UniqueConstraint("policy", condition=models.Q(retired_at=None), name="policy_one_active"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.policy.name} {self.number}"
-
-
-class Decision(models.Model):
-    """Facts × policies → verdict, as canonical bytes that anybody can compute again."""
-
-    ledger_type = "decision"
-    governed = True
-    append_only = True
-
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="decisions")
-    facts_text = models.TextField(help_text="Canonical JSON (RFC 8785) of the facts document")
-    facts_digest = models.CharField(max_length=64, validators=[SHA256])
-    inputs_digest = models.CharField(
-        max_length=64, validators=[SHA256], help_text="The facts without the moment they were read at"
-    )
-    result_text = models.TextField(help_text="Canonical JSON of the verdict per rule")
-    digest = models.CharField(max_length=64, validators=[SHA256], help_text="SHA-256 of result_text")
-    verdict = models.CharField(max_length=16, choices=Verdict)
-    policy_versions = models.ManyToManyField(PolicyVersion, through="DecisionPolicy", related_name="decisions")
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    made_at = models.DateTimeField()
-
-    objects = scoped("version__model__team", READ)
-
-    class Meta:
-        indexes = [models.Index(fields=["version", "endpoint", "-id"], name="decision_subject")]
-
-    def __str__(self) -> str:
-        return f"{self.get_verdict_display()} {self.digest[:12]}"
-
-    @property
-    def public_id(self) -> str:
-        return f"D-{self.pk}"
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        return json.loads(self.facts_text)
-
-    @cached_property
-    def result(self) -> dict[str, Any]:
-        return json.loads(self.result_text)
-
-    @property
-    def policies(self) -> list[int]:
-        """Ids of the policy versions in their order, as the ledger binds them."""
-        return [row.policy_version_id for row in sorted(self.bundle.all(), key=lambda row: row.position)]
-
-
-class DecisionPolicy(models.Model):
-    """Which policy versions a decision used, in order."""
-
-    append_only = True
-
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="bundle")
-    policy_version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+")
-    position = models.PositiveSmallIntegerField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint("decision", "position", name="decision_policy_position")]
-
-    def __str__(self) -> str:
-        return f"{self.decision_id}.{self.position}"
 
 
 class Release(models.Model):
@@ -142,7 +30,7 @@ class Release(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     is_demo = models.BooleanField(default=False)
 
-    objects = scoped("version__model__team", READ)
+    objects = scoped("version__model__team", Permission.GOVERNANCE_RELEASE_READ)
 
     class Meta:
         constraints = [
