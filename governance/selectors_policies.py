@@ -22,7 +22,9 @@ def drafts_for(actor: User, *, state: str = "") -> QuerySet[PolicyDraft]:
     rows = PolicyDraft.objects.select_related("author", "base__policy", "version")
     if state == "open":
         return rows.filter(state__in=OPEN_DRAFTS)
-    return rows.filter(state=state) if state else rows
+    if state:
+        return rows.filter(state=state) if state in DraftState.values else rows.none()
+    return rows
 
 
 def draft_numbered(actor: User, number: str) -> PolicyDraft:
@@ -37,13 +39,13 @@ def draft_numbered(actor: User, number: str) -> PolicyDraft:
 
 def seats_for(actor: User, draft: PolicyDraft) -> list[str]:
     """The roles in which this person can decide on the draft now."""
-    if draft.state != DraftState.PROPOSED or draft.author_id == actor.pk:
+    if draft.state != DraftState.PROPOSED or drafts.author_problem(draft, actor=actor):
         return []
     if not can(actor, Permission.GOVERNANCE_POLICY_APPROVE):
         return []
     open_roles, scope = drafts.owners_missing_now(draft), drafts.scope_of(draft)
     mine = [role for role in open_roles if holds_role(actor, role, scope)]
-    return [role for role in mine if drafts.open_seat_problem(draft, actor, role) is None]
+    return [role for role in mine if drafts.open_seat_problem(draft, role, actor=actor) is None]
 
 
 def drafts_waiting_for(actor: User) -> list[PolicyDraft]:

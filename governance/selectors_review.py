@@ -93,7 +93,7 @@ class Review:
 def live_measures(facts: Mapping[str, Any]) -> list[BiasMeasure]:
     """What the facts compare with: the live version's measures, whole, from the evidence that they name; one query."""
     named = {str(row.get("evidence_live") or "").removeprefix("EV-") for row in facts.get("bias_changes") or ()}
-    numbers = [int(number) for number in named if number.isdigit()]
+    numbers = [int(number) for number in named if number.isdecimal()]
     if not numbers:
         return []
     return list(BiasMeasure.objects.filter(evidence__in=numbers).select_related("evidence"))

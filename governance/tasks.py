@@ -6,10 +6,11 @@ from typing import Any
 
 from celery import shared_task
 
+from catalog.models import Endpoint, ModelVersion
 from governance.gates.facts import parse_facts
 from governance.models import Decision, PolicyDraft
 from governance.services import backtests, gate_checks, reassessment
-from governance.services.decisions import decide
+from governance.services.decisions import decide, make_decision
 from governance.services.policies import in_force
 from portal.errors import DomainError
 from portal.jobs.models import Job
@@ -22,6 +23,16 @@ def reassess_job(job: Job, report: Report) -> dict[str, Any]:
     report(10, "Running the gates")
     release = reassessment.reassess(int(job.payload["release"]))
     return {"release": release.public_id, "state": release.state}
+
+
+@handler(gate_checks.CHECK_KIND)
+def gate_check_job(job: Job, report: Report) -> dict[str, Any]:
+    """Decide on a subject whose facts are too many for a web request."""
+    report(10, "Running the gates")
+    version = ModelVersion.objects.select_related("model__team").get(pk=job.payload["version"])
+    endpoint = Endpoint.objects.get(pk=job.payload["endpoint"])
+    made = make_decision(version, endpoint, actor=job.created_by)
+    return {"decision": made.public_id, "verdict": made.verdict, "digest": made.digest}
 
 
 @handler(gate_checks.FACTS_KIND)

@@ -229,6 +229,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConditionStateEnum": "governance.choices.ConditionState",
         "DatasetRoleEnum": "catalog.choices.DatasetRole",
+        "DecisionChoiceEnum": "governance.choices.DecisionChoice",
+        "DraftChoiceEnum": "governance.choices.DraftChoice",
+        "DraftStateEnum": "governance.choices.DraftState",
+        "PolicyKindEnum": "governance.choices.PolicyKind",
+        "VerdictEnum": "governance.choices.Verdict",
         "DecidingRoleEnum": [
             ("validator", "Validator"),
             ("risk", "Risk reviewer"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -79,42 +76,40 @@ class DraftActView(DraftView):
     """One act on a draft, without further input than a reason."""
 
     permissions = {"POST": P.GOVERNANCE_POLICY_DRAFT}
-    act: Callable[..., PolicyDraft]
 
-    @extend_schema(request=s.ReasonIn, responses=s.DraftOut)
-    def post(self, request: Request, draft: str) -> Response:
+    def reason(self, request: Request) -> str | None:
         given = s.ReasonIn(data=request.data)
         given.is_valid(raise_exception=True)
-        return self.answer(type(self).act(draft_numbered(self.actor, draft), actor=self.actor, **self.given(given)))
-
-    def given(self, given: s.ReasonIn) -> dict[str, Any]:
-        return {}
+        return given.validated_data.get("reason")
 
 
-@extend_schema(operation_id="policy_drafts_propose", description="Ask the owners to put the text in force.")
 class DraftProposeView(DraftActView):
-    act = staticmethod(drafts.propose_draft)
+    @extend_schema(operation_id="policy_drafts_propose", request=s.ReasonIn, responses=s.DraftOut)
+    def post(self, request: Request, draft: str) -> Response:
+        """Ask the owners to put the text in force."""
+        row, reason = draft_numbered(self.actor, draft), self.reason(request)
+        return self.answer(drafts.propose_draft(row, actor=self.actor, reason=reason))
 
-    def given(self, given: s.ReasonIn) -> dict[str, Any]:
-        return {"reason": given.validated_data.get("reason")}
 
-
-@extend_schema(operation_id="policy_drafts_take_back", description="Take a proposed draft back to change it.")
 class DraftTakeBackView(DraftActView):
-    act = staticmethod(drafts.take_back_draft)
+    @extend_schema(operation_id="policy_drafts_take_back", request=None, responses=s.DraftOut)
+    def post(self, request: Request, draft: str) -> Response:
+        """Take a proposed draft back to change it."""
+        return self.answer(drafts.take_back_draft(draft_numbered(self.actor, draft), actor=self.actor))
 
 
-@extend_schema(operation_id="policy_drafts_abandon", description="Give the draft up; it stays readable.")
 class DraftAbandonView(DraftActView):
-    act = staticmethod(drafts.abandon_draft)
+    @extend_schema(operation_id="policy_drafts_abandon", request=None, responses=s.DraftOut)
+    def post(self, request: Request, draft: str) -> Response:
+        """Give the draft up; it stays readable."""
+        return self.answer(drafts.abandon_draft(draft_numbered(self.actor, draft), actor=self.actor))
 
 
-@extend_schema(
-    operation_id="policy_drafts_rebase",
-    description="Go on from the version that came into force since the draft was begun.",
-)
 class DraftRebaseView(DraftActView):
-    act = staticmethod(drafts.rebase_draft)
+    @extend_schema(operation_id="policy_drafts_rebase", request=None, responses=s.DraftOut)
+    def post(self, request: Request, draft: str) -> Response:
+        """Go on from the version that came into force since the draft was begun."""
+        return self.answer(drafts.rebase_draft(draft_numbered(self.actor, draft), actor=self.actor))
 
 
 class DraftDecisionsView(DraftView):
@@ -141,7 +136,7 @@ class DraftBacktestsView(DraftView):
     def get(self, request: Request, draft: str) -> Response:
         """The draft's back-tests, newest first."""
         rows = draft_numbered(self.actor, draft).backtests.select_related("draft")
-        return keyset_page(request, rows, serialize=lambda row: s.BacktestOut(row).data)
+        return keyset_page(request, rows, serialize=lambda row: s.BacktestOut(row, context={"actor": self.actor}).data)
 
     @extend_schema(operation_id="policy_backtests_create", request=s.BacktestIn, responses={202: PendingOut})
     def post(self, request: Request, draft: str) -> Response:
@@ -168,7 +163,7 @@ class DraftShadowView(DraftView):
     )
     def get(self, request: Request, draft: str) -> Response:
         """What the draft said beside decisions made while it was in shadow mode, newest first."""
-        rows = draft_numbered(self.actor, draft).shadow_results.all()
+        rows = backtests.shadow_results(draft_numbered(self.actor, draft), actor=self.actor)
         return keyset_page(request, rows, serialize=lambda row: s.ShadowOut(row).data)
 
     @extend_schema(operation_id="policy_shadow_set", request=s.ShadowIn, responses=s.DraftOut)

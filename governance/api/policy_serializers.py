@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from governance.choices import DraftChoice
 from governance.models import Backtest, Policy, PolicyApproval, PolicyDraft, PolicyVersion, ShadowResult
-from governance.services import drafts
+from governance.services import backtests, drafts
 from governance.services.drafts import MAX_SOURCE
 
 
@@ -147,10 +147,16 @@ class PageOfDrafts(serializers.Serializer):
 
 class BacktestOut(serializers.ModelSerializer):
     draft = serializers.CharField(source="draft.public_id")
+    flips = serializers.SerializerMethodField()
 
     class Meta:
         model = Backtest
         fields = ("id", "draft", "digest", "params", "selection", "total", "counts", "flips", "made_at")
+
+
+    def get_flips(self, row: Backtest) -> list[dict[str, Any]]:
+        """Those on decisions that the reader may see; `counts` are of all."""
+        return backtests.seen_flips(row, actor=self.context["actor"])
 
 
 class PageOfBacktests(serializers.Serializer):

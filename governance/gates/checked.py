@@ -183,15 +183,15 @@ class Sub:
         condition, added = loop.loop_step.call_expr.args[0], loop.loop_step.call_expr.args[1]
         if [one.ident_expr.name for one in _added(added)] != [loop.iter_var]:
             return None
-        choice = type(condition)(id=added.id)
-        choice.call_expr.function = "_?_:_"
-        choice.call_expr.args.add().CopyFrom(condition)
-        for text in ("1", "0"):
-            choice.call_expr.args.add(id=added.id).const_expr.string_value = text
+        # Still "condition ? … : …", so that of several rows without answer the same one is named.
         step = type(condition)(id=loop.loop_step.id)
-        step.call_expr.function = "_+_"
-        step.call_expr.args.add(id=added.id).ident_expr.name = loop.accu_var
-        step.call_expr.args.add().CopyFrom(choice)
+        step.call_expr.function = "_?_:_"
+        step.call_expr.args.add().CopyFrom(condition)
+        for text in ("1", "0"):
+            longer = step.call_expr.args.add(id=added.id)
+            longer.call_expr.function = "_+_"
+            longer.call_expr.args.add(id=added.id).ident_expr.name = loop.accu_var
+            longer.call_expr.args.add(id=added.id).const_expr.string_value = text
         loop.accu_init.Clear()
         loop.accu_init.const_expr.string_value = ""
         loop.loop_step.CopyFrom(step)

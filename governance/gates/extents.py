@@ -28,6 +28,7 @@ class Extents:
         self.checked = checked
         self.text = text
         self._partner: dict[int, int] = {}
+        self._known: dict[int, tuple[int, int]] = {}
         self._unquoted = _blank(text)
         stack: list[int] = []
         for place, char in enumerate(self._unquoted):
@@ -39,6 +40,11 @@ class Extents:
 
     def of(self, node: Any) -> tuple[int, int]:
         """(start, end) of the node, with the brackets that belong to it."""
+        if node.id not in self._known:
+            self._known[node.id] = self._of(node)
+        return self._known[node.id]
+
+    def _of(self, node: Any) -> tuple[int, int]:
         below = [self.of(child) for child in children(node)]
         start, end = self._own(node)
         start = min([start, *(one for one, _ in below)])

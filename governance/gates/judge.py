@@ -60,6 +60,7 @@ class Judge:
             plan.slot = f"p{place}"
         # A policy whose rules all say the same is not evaluated.
         self.plans = [plan for plan in plans if before_the_rules(plan) is None]
+        self._identities: dict[Any, int] = {}
         self._prepare()
 
     def rules(self, plan: Plan) -> Iterator[tuple[Rule, Said]]:
@@ -86,7 +87,7 @@ class Judge:
         expression of that level reads it. The same variable of two policies, with the same parameters over the same
         facts, is computed once.
         """
-        levels: dict[int, list[tuple[Plan, str, str, Any]]] = {}
+        levels: dict[int, list[tuple[Plan, str, str, int]]] = {}
         data: dict[str, Any] = {"facts": self.facts}
         for plan in self.plans:
             deepest = self._levels(plan, levels)
@@ -96,7 +97,7 @@ class Judge:
             plan.known = [{} for _ in range(deepest + 2)]
             data |= {f"{plan.slot}.v{level}.variables": known for level, known in enumerate(plan.known)}
         self.activation = engine.activation(data)
-        done: dict[Any, engine.Value] = {}
+        done: dict[int, engine.Value] = {}
         for level, here in sorted(levels.items()):
             for plan, name, text, identity in here:
                 if f"variables.{name}" in plan.dear:
@@ -118,14 +119,16 @@ class Judge:
         for plan in self.plans:
             plan.slot = f"{plan.slot}.v{len(plan.known) - 1}"
 
-    def _levels(self, plan: Plan, levels: dict[int, list[tuple[Plan, str, str, Any]]]) -> int:
+    def _levels(self, plan: Plan, levels: dict[int, list[tuple[Plan, str, str, int]]]) -> int:
         """Put each variable of the plan into its level; the deepest level, -1 without variables."""
         depth: dict[str, int] = {}
-        identities: dict[str, Any] = {}
+        identities: dict[str, int] = {}
         for name, text in plan.policy.variables:
             used = plan.policy.variable_reads[name].variables
             depth[name] = 1 + max((depth[one] for one in used), default=-1)
-            identities[name] = _identity(plan, name, text, identities)
+            identity = _identity(plan, name, text, identities)
+            # A number for each, so that one that uses many others stays short.
+            identities[name] = self._identities.setdefault(identity, len(self._identities))
             levels.setdefault(depth[name], []).append((plan, name, text, identities[name]))
         return max(depth.values(), default=-1)
 
@@ -197,7 +200,7 @@ def before_the_rules(plan: Plan) -> Said | None:
     return Said("unknown", " ".join(settings.conflicts)[:MAX_MESSAGE]) if settings.conflicts else None
 
 
-def _identity(plan: Plan, name: str, text: str, before: Mapping[str, Any]) -> Any:
+def _identity(plan: Plan, name: str, text: str, before: Mapping[str, int]) -> Any:
     """Equal for two variables that must have the same value over one document."""
     reads = plan.policy.variable_reads[name]
     # The type stands beside the value: 1 and 1.0 are equal in Python, and other values in an expression.

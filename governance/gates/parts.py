@@ -48,7 +48,7 @@ class Parts:
             if not names and name not in (*required, *optional):
                 how = f"{lookalike(name)}Known here: {', '.join((*required, *optional))}."
                 raise self.source.error(
-                    f"{what} has no key {name!r}.", value.key_line, value.key_column, how=how, code="unknown-key"
+                    f"{what} has no key {name[:60]!r}.", value.key_line, value.key_column, how=how, code="unknown-key"
                 )
         for name in required:
             if name not in node.value:
@@ -84,7 +84,7 @@ class Parts:
         meta = self.map(node, "metadata", required=("name", "owner", "description"), optional=("reviewBy", "title"))
         name = self.name(meta["name"], "metadata.name", "name")
         owner = self.role(meta["owner"])
-        review = self.date(meta["reviewBy"], "reviewBy") if "reviewBy" in meta else None
+        review = self.day(meta["reviewBy"], "reviewBy") if "reviewBy" in meta else None
         return name, owner, self.text(meta["description"], "metadata.description", empty=False), review
 
     def name(self, node: Node, what: str, noun: str) -> str:
@@ -100,7 +100,7 @@ class Parts:
             raise self.source.at(node, f"{node.shown} is no role that decides.", how=how, code="role")
         return str(node.value)
 
-    def date(self, node: Node, what: str) -> date:
+    def day(self, node: Node, what: str) -> date:
         text = self.text(node, what)
         try:
             found = date.fromisoformat(text)
@@ -118,7 +118,7 @@ class Parts:
         if isinstance(node.value, dict):
             parts = self.map(node, "enforcement", required=("mode",), optional=("from",))
             mode = parts["mode"]
-            start = self.date(parts["from"], "from") if "from" in parts else None
+            start = self.day(parts["from"], "from") if "from" in parts else None
         if mode.value not in MODES:
             raise self.source.at(mode, f"{mode.shown} is no enforcement.", how=f"One of: {', '.join(MODES)}.")
         if start is not None and mode.value != "block":

@@ -83,13 +83,15 @@ class _Loader(Parts):
     def _params(self, node: Node | None) -> dict[str, Param]:
         found: dict[str, Param] = {}
         given = self.map(node, "params", names=True) if node else {}
-        if len(given) > MAX_PARAMS:
+        if node and len(given) > MAX_PARAMS:
             raise self.source.at(node, f"A policy has up to {MAX_PARAMS} parameters.", how="Split it.")
         for name, value in given.items():
             if not PARAM_NAME.fullmatch(name) or name == "enforcement":
                 how = f"{lookalike(name)}Use lower-case letters, digits, _."
-                raise self.source.error(f"{name!r} is no parameter name.", value.key_line, value.key_column, how=how)
-            parts = self.map(value, f"Parameter {name!r}", required=("type", "default"), optional=("description",))
+                raise self.source.error(
+                    f"{name[:60]!r} is no parameter name.", value.key_line, value.key_column, how=how
+                )
+            parts = self.map(value, f"Parameter {name[:60]!r}", required=("type", "default"), optional=("description",))
             kind = parts["type"].value
             if not isinstance(kind, str) or kind not in PARAM_TYPES:
                 how = f"Types: {', '.join(PARAM_TYPES)}."
@@ -108,7 +110,7 @@ class _Loader(Parts):
             name = self.text(parts["name"], "The variable's name")
             if not PARAM_NAME.fullmatch(name) or name in dict(found):
                 how = f"{lookalike(name)}Use another word of lower-case letters, digits, _."
-                raise self.source.at(parts["name"], f"{name!r} is no new variable name.", how=how)
+                raise self.source.at(parts["name"], f"{name[:60]!r} is no new variable name.", how=how)
             text, kind, checked = self.expressions.check(parts["expression"], reason="")
             self.expressions.declare(name, kind)
             known[name] = reads_of(checked, known)
@@ -189,7 +191,11 @@ class _Loader(Parts):
             if name not in MEASURED:
                 how = f"{lookalike(name)}Lists that know when they were measured: {', '.join(MEASURED)}."
                 raise self.source.error(
-                    f"freshness has no list {name!r}.", value.key_line, value.key_column, how=how, code="unknown-key"
+                    f"freshness has no list {name[:60]!r}.",
+                    value.key_line,
+                    value.key_column,
+                    how=how,
+                    code="unknown-key",
                 )
             match = _DAYS.fullmatch(str(value.value))
             if match is None:
@@ -226,7 +232,7 @@ class _Loader(Parts):
         for rule, verdict in expected.items():
             if rule not in (*rule_ids, "policy") or verdict.value not in VERDICTS:
                 how = f"Rules: {', '.join(rule_ids)}; verdicts: {', '.join(VERDICTS)}."
-                raise self.source.at(node, f"{rule!r}: {verdict.shown} cannot be expected.", how=how)
+                raise self.source.at(node, f"{rule[:60]!r}: {verdict.shown} cannot be expected.", how=how)
         return {rule: str(verdict.value) for rule, verdict in expected.items()}
 
 

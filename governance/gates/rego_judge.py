@@ -19,7 +19,7 @@ def to_ask(plans: Sequence[Plan]) -> list[RegoPolicy]:
     return [one.policy for one in plans if isinstance(one.policy, RegoPolicy) and before_the_rules(one) is None]
 
 
-def recorded(policy: RegoPolicy, record: Mapping[str, Any] | None, facts_digest: str) -> dict[str, Any]:
+def recorded(policy: RegoPolicy, record: object, facts_digest: str) -> dict[str, Any]:
     """What a decision keeps of the questions to the server, in its one form.
 
     record: {facts_digest, policy_digest, must_deny, answer}, each of the last two {result, revision} or {problem}.
@@ -31,7 +31,7 @@ def recorded(policy: RegoPolicy, record: Mapping[str, Any] | None, facts_digest:
         "policy_digest": policy.digest,
         "facts_digest": facts_digest,
     }
-    if record is None:
+    if not isinstance(record, Mapping):
         return found | {"problem": f"The policy needs the OPA server {policy.opa.server}, which was not asked."}
     if isinstance(record.get("problem"), str) and record["problem"]:
         return found | {"problem": record["problem"][:MAX_MESSAGE]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from governance.gates.engine import ENGINE
@@ -53,7 +54,7 @@ def replay(
     old = stored.encode() if isinstance(stored, str) else stored
     try:
         document = json.loads(old)
-        texts = [load_any(source) for source in sources]
+        texts = [_loaded(source) for source in sources]
         sets = [one for one in texts if isinstance(one, PolicySet)]
         used = _given(document) if params is None else params
         policies = [one for one in texts if isinstance(one, Policy)]
@@ -69,6 +70,12 @@ def replay(
         engine_differs=document.get("engine") != ENGINE,
         difference=_difference(old, result.canonical),
     )
+
+
+@lru_cache(maxsize=256)
+def _loaded(source: str) -> Policy | PolicySet:
+    """A text read once a process: many decisions share their policies."""
+    return load_any(source)
 
 
 def _given(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -139,7 +139,9 @@ def _scan(source: Source) -> None:
             how = "Write the value out where it is used."
             raise source.error("Anchors and aliases are not read.", line, column, how=how, code="anchor")
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
-            raise source.error(f"The tag {event.tag} is not read.", line, column, how="Leave tags out.", code="tag")
+            raise source.error(
+                f"The tag {event.tag[:60]} is not read.", line, column, how="Leave tags out.", code="tag"
+            )
         documents += isinstance(event, yaml.DocumentStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
@@ -165,7 +167,7 @@ def _node(source: Source, node: Any, depth: int) -> Node:
                 raise source.error("A key must be a word.", *where, code="key")
             if key.value in found:
                 how = "Keep one of them."
-                raise source.error(f"The key {key.value!r} appears twice.", *where, how=how, code="duplicate")
+                raise source.error(f"The key {key.value[:60]!r} appears twice.", *where, how=how, code="duplicate")
             made = _node(source, value, depth + 1)
             found[key.value] = Node(made.value, made.line, made.column, made.style, *where)
         return Node(found, line, column)
@@ -191,7 +193,9 @@ def _scalar(source: Source, node: Any, line: int, column: int) -> Any:
         return _number(source, text, line, column)
     if _NUMBERLIKE.fullmatch(text) and not _DAYS.fullmatch(text):
         how = "Write a plain decimal number such as 10 or 0.5, or put it into quotes."
-        raise source.error(f"{text} is a number or a date to some readers and text to others.", line, column, how=how)
+        raise source.error(
+            f"{text[:60]} is a number or a date to some readers and text to others.", line, column, how=how
+        )
     return text
 
 

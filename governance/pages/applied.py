@@ -36,7 +36,7 @@ class AppliedPage(ReadPage):
 
     def _chosen(self, rows: QuerySet, name: str) -> Any:
         number = self.request.GET.get(name, "")
-        found: Model | None = rows.filter(pk=int(number)).first() if number.isdigit() and len(number) < 18 else None
+        found: Model | None = rows.filter(pk=int(number)).first() if number.isdecimal() and len(number) < 18 else None
         return found or rows.first()
 
     @staticmethod

@@ -60,7 +60,7 @@ def draft_context(draft: PolicyDraft, actor: User, *, source: str | None = None)
         "base_number": str(base.number) if base else "",
         "missing": [Role(role).label for role in drafts.owners_missing_now(draft)],
         "approvals": draft.approvals.select_related("person").order_by("-pk"),
-        "shadow": shadow_summary(draft),
+        "shadow": shadow_summary(draft, actor),
     }
 
 
@@ -167,9 +167,9 @@ def steps(draft: PolicyDraft, check: Check, test: dict[str, Any] | None) -> Iter
     yield done, "approved by its owners, none of them its author"
 
 
-def shadow_summary(draft: PolicyDraft) -> dict[str, Any]:
-    """How the draft has done beside live decisions."""
-    rows = draft.shadow_results.filter(digest=draft.digest)
+def shadow_summary(draft: PolicyDraft, actor: User) -> dict[str, Any]:
+    """How the draft has done beside the live decisions that this person may see."""
+    rows = backtests.shadow_results(draft, actor=actor).filter(digest=draft.digest)
     total = rows.count()
     differ = [row for row in rows.select_related("decision").order_by("-pk")[:200] if row.before != row.after]
     return {"total": total, "differ": len(differ), "rows": differ[:10]}

@@ -14,9 +14,10 @@ from governance.choices import DraftChoice
 from governance.gates.policy import Policy as ParsedPolicy
 from governance.models import PolicyDraft
 from governance.pages.draft_view import draft_context, summary
+from governance.pages.params import typed_params
 from governance.selectors_policies import draft_numbered, drafts_for, seats_for
 from governance.services import backtests, drafts, fixtures, library, policies
-from governance.services.checks import check_source
+from governance.services.checks import check_source, mutants_of
 from portal.access import Permission, can
 from portal.errors import DomainError, InvalidInput, NotFound
 from portal.pages.base import Page, ReadPage
@@ -168,7 +169,7 @@ class DraftPage(Page):
         acts: Mapping[str, Any] = {
             "save": lambda: None,
             "propose": lambda: drafts.propose_draft(draft, actor=actor),
-            "backtest": lambda: backtests.start_backtest(draft, actor=actor),
+            "backtest": lambda: backtests.start_backtest(draft, actor=actor, selection=self._selection()),
             "shadow-on": lambda: drafts.set_shadow(draft, actor=actor, on=True),
             "shadow-off": lambda: drafts.set_shadow(draft, actor=actor, on=False),
             "abandon": lambda: drafts.abandon_draft(draft, actor=actor),
@@ -181,6 +182,11 @@ class DraftPage(Page):
         if act not in acts:
             raise InvalidInput("The form names no act.", code="act-unknown", how="Use the page's buttons.")
         acts[act]()
+
+    def _selection(self) -> dict[str, str]:
+        """Which decisions to try: the filled fields of the filter."""
+        given = {name: self.request.POST.get(name, "").strip() for name in backtests.SELECTORS}
+        return {name: value for name, value in given.items() if value}
 
     def _page(
         self, draft: PolicyDraft, *, source: str | None = None, refused: DomainError | None = None, status: int = 200
@@ -260,20 +266,20 @@ class DraftPreviewPage(Page):
 
     def _params(self, draft: PolicyDraft) -> dict[str, Any]:
         document = policies.read_or_refuse(draft.source)
-        known = document.params if isinstance(document, ParsedPolicy) else {}
-        return {
-            name: _typed(param.type, name, self.request.GET[name])
-            for name, param in known.items()
-            if self.request.GET.get(name, "") != ""
-        }
+        known = document.params.values() if isinstance(document, ParsedPolicy) else ()
+        return typed_params(known, self.request.GET)
 
 
-def _typed(kind: str, name: str, text: str) -> Any:
-    try:
-        if kind == "double":
-            return float(text)
-        if kind == "int":
-            return int(text)
-    except ValueError as error:
-        raise InvalidInput(f"{name}: {text[:40]!r} is no number.", code="parameter", field=name) from error
-    return text == "true" if kind == "bool" else text
+class DraftMutantsPage(Page):
+    """Whether the tests would notice a wrong comparison: a part of the page, computed when it is asked for."""
+
+    permission = P.GOVERNANCE_POLICY_READ
+    nav = "policies"
+
+    def get(self, request: HttpRequest, number: str) -> HttpResponse:
+        draft = draft_numbered(self.actor, f"PD-{number}")
+        found = mutants_of(draft.source)
+        context = {"draft": draft, "mutants": found, "left": [one for one in found if not one.noticed]}
+        part = request.headers.get("HX-Request") == "true"
+        name = "governance/parts/mutants.html" if part else "governance/mutants.html"
+        return render(request, name, context)

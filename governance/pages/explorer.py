@@ -8,9 +8,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from governance.choices import DraftState, PolicyKind
 from governance.gates.schema import FACTS
 from governance.gates.shapes import Message
-from governance.models import Decision
+from governance.models import Decision, PolicyDraft
 from governance.seats import flat_facts
 from portal.access import Permission
 from portal.pages.base import Page
@@ -47,7 +48,7 @@ class FactsExplorer(Page):
         number, q = request.GET.get("decision", ""), request.GET.get("q", "").strip().lower()
         rows = Decision.objects.visible_to(self.actor).select_related("version__model", "endpoint").order_by("-pk")
         recent = list(rows[:RECENT])
-        chosen = rows.filter(pk=int(number)).first() if number.isdigit() and len(number) < 18 else None
+        chosen = rows.filter(pk=int(number)).first() if number.isdecimal() and len(number) < 18 else None
         chosen = chosen or (recent[0] if recent else None)
         facts = [(path, value) for path, value in flat_facts(chosen.facts) if q in path.lower()] if chosen else []
         context = {
@@ -56,7 +57,13 @@ class FactsExplorer(Page):
             "facts": facts[:MAX_SHOWN],
             "more": max(0, len(facts) - MAX_SHOWN),
             "q": request.GET.get("q", ""),
+            "draft": self._draft(request.GET.get("draft", "")),
         }
         part = request.headers.get("HX-Request") == "true"
         name = "governance/parts/explorer.html" if part else "governance/explorer.html"
         return render(request, name, context)
+
+    def _draft(self, number: str) -> PolicyDraft | None:
+        """The reader's own draft that a test of the decision may go into."""
+        mine = PolicyDraft.objects.filter(author=self.actor, state=DraftState.EDITING, kind=PolicyKind.POLICY)
+        return mine.filter(pk=int(number)).first() if number.isdecimal() and len(number) < 18 else None

@@ -13,8 +13,10 @@ from catalog.selectors import missing
 from governance.choices import OPEN_DRAFTS
 from governance.gates import library as shelf
 from governance.models import PolicyDraft, PolicyVersion
+from governance.pages.params import typed_params
 from governance.services import library
 from portal.access import Permission, can
+from portal.errors import InvalidInput
 from portal.pages.base import Page, ReadPage
 
 P = Permission
@@ -53,22 +55,33 @@ class LibraryEntryPage(Page):
     def get(self, request: HttpRequest, name: str) -> HttpResponseBase:
         return LibraryEntryView.as_view()(request, name=name)
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        _find(name)
-        is_template = any(one.name == name for one in shelf.templates())
-        if is_template:
-            made = library.install_template(name, actor=self.actor, is_demo=self.actor.is_demo)
-        else:
-            made = [library.install(name, actor=self.actor, is_demo=self.actor.is_demo)]
+    def post(self, request: HttpRequest, name: str) -> HttpResponseBase:
+        entry, is_demo = _find(name), self.actor.is_demo
+        try:
+            if isinstance(entry, shelf.Template):
+                made = library.install_template(name, actor=self.actor, is_demo=is_demo)
+            else:
+                values = typed_params(entry.policy.params.values(), request.POST)
+                made = [library.install(name, actor=self.actor, params=values, is_demo=is_demo)]
+        except InvalidInput as error:
+            messages.error(request, error.diagnostics())
+            response = LibraryEntryView.as_view()(request, name=name)
+            response.status_code = error.status
+            return response
         words = "The draft is" if len(made) == 1 else f"{len(made)} drafts are"
         messages.success(request, f"{words} begun. Nothing is in force before the owners approve.")
         return redirect("policy-draft", number=made[-1].pk) if len(made) == 1 else redirect("policy-drafts")
 
 
 class LibraryEntryView(ReadPage):
+    http_method_names = ["get", "post"]
     permission = P.GOVERNANCE_POLICY_READ
     nav = "policies"
     template_name = "governance/library_entry.html"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The same page with what was typed, after a value that cannot be taken."""
+        return self.get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         entry = _find(kwargs.pop("name"))

@@ -38,7 +38,7 @@ def version_of(policy: Policy, number: str = "") -> PolicyVersion:
     """The version of that number; with none, the active one, else the newest."""
     rows = policy.versions.select_related("author", "policy").annotate(uses=Count("decisions"))
     if number:
-        found = rows.filter(number=int(number)).first() if number.isdigit() and len(number) < 8 else None
+        found = rows.filter(number=int(number)).first() if number.isdecimal() and len(number) < 8 else None
     else:
         found = rows.filter(retired_at=None).first() or rows.order_by("-number").first()
     if found is None:
@@ -58,6 +58,12 @@ def _overdue(document: ParsedPolicy | PolicySet) -> bool:
     return document.review_by is not None and document.review_by < timezone.now().date()
 
 
+def _from_git() -> dict[str, dict[str, Any]]:
+    """By policy: where its newest text from Git came from, and the number of the version that it became."""
+    rows = PolicyDraft.objects.filter(version__isnull=False, origin__has_key="git").select_related("version")
+    return {row.policy_name: {"number": row.version.number, **row.origin["git"]} for row in rows.order_by("pk")}  # type: ignore[union-attr]
+
+
 class PoliciesPage(ReadPage):
     permission = Permission.GOVERNANCE_POLICY_READ
     nav = "policies"
@@ -65,6 +71,9 @@ class PoliciesPage(ReadPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = [_row(row) for row in policies()]
+        git = _from_git()
+        for row in rows:
+            row["git"] = git.get(row["policy"].name)
         return super().get_context_data(
             rows=[row for row in rows if row["policy"].kind == PolicyKind.POLICY],
             sets=[row for row in rows if row["policy"].kind == PolicyKind.SET],

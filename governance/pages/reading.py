@@ -104,7 +104,7 @@ def compare(
 def newest_evidence(rows: Rows, key: str = "evidence") -> str:
     """The newest evidence that these rows name, such as EV-12; empty where they name none."""
     numbers = [
-        int(number) for number in (str(row.get(key) or "").removeprefix("EV-") for row in rows) if number.isdigit()
+        int(number) for number in (str(row.get(key) or "").removeprefix("EV-") for row in rows) if number.isdecimal()
     ]
     return f"EV-{max(numbers)}" if numbers else ""
 

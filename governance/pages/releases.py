@@ -45,7 +45,7 @@ def search_releases(rows: QuerySet[Release], text: str) -> QuerySet[Release]:
         number = word.upper().removeprefix("R-")
         if value and key in fields:
             rows = rows.filter(**{fields[key]: value})
-        elif number.isdigit() and len(number) < 12 and word.upper().startswith("R-"):
+        elif number.isdecimal() and len(number) < 12 and word.upper().startswith("R-"):
             rows = rows.filter(pk=int(number))
         else:
             rows = rows.filter(
@@ -67,7 +67,7 @@ class ReleasesPage(ReadPage):
         state, q, after = (self.request.GET.get(key, "").strip() for key in ("state", "q", "after"))
         waiting = {release.pk for release in selectors.waiting_for(self.actor)}
         rows = search_releases(self._in_state(selectors.releases_for(self.actor), state, waiting), q)
-        if after.isdigit() and len(after) < 18:
+        if after.isdecimal() and len(after) < 18:
             rows = rows.filter(pk__lt=int(after))
         found = list(rows.order_by("-pk")[: PAGE_SIZE + 1])
         return super().get_context_data(

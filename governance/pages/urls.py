@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(DRAFT + "$", drafts.DraftPage.as_view(), name="policy-draft"),
     re_path(DRAFT + "decide/$", drafts.DraftDecidePage.as_view(), name="policy-draft-decide"),
     re_path(DRAFT + "preview/$", drafts.DraftPreviewPage.as_view(), name="policy-draft-preview"),
+    re_path(DRAFT + "mutants/$", drafts.DraftMutantsPage.as_view(), name="policy-draft-mutants"),
     path("policy-library/", library.LibraryPage.as_view(), name="policy-library"),
     path("policy-library/<str:name>/", library.LibraryEntryPage.as_view(), name="policy-library-entry"),
     path("policies-applied/", applied.AppliedPage.as_view(), name="policies-applied"),

@@ -130,7 +130,7 @@ def trial_of(source: str, params: Mapping[str, Any] | None = None) -> Trial:
     return Trial((before, near), ([document], near), frozenset({document.name}), given)
 
 
-def decisions_for(selection: Mapping[str, Any], actor: User | None = None) -> QuerySet[Decision]:
+def decisions_for(selection: Mapping[str, Any], *, actor: User | None = None) -> QuerySet[Decision]:
     """The stored decisions of a selection {model, endpoint, since}, in the order they were made.
 
     actor: only what that person may see. Raises InvalidInput for a selector or date that is not known.
@@ -184,7 +184,7 @@ def preview_draft(
     require(actor, Permission.GOVERNANCE_POLICY_READ)
     trial, tally = trial_of(source, params), Tally()
     limit = time.monotonic() + PREVIEW_SECONDS
-    rows = decisions_for(selection or {}, actor).order_by("-pk").values_list(*_FIELDS)
+    rows = decisions_for(selection or {}, actor=actor).order_by("-pk").values_list(*_FIELDS)
     for row in rows.iterator(chunk_size=50):
         if time.monotonic() > limit:
             tally.complete = False
@@ -206,7 +206,7 @@ def start_backtest(
     if draft.state not in OPEN_DRAFTS:
         raise Conflict(f"{draft.public_id} is closed.", code="draft-state", how="Begin a new draft.")
     trial_of(draft.source, params)
-    decisions_for(selection or {})
+    decisions_for(selection or {}, actor=actor)
     payload = {
         "draft": draft.pk,
         "digest": draft.digest,
@@ -230,10 +230,13 @@ def run_backtest(
     selection: Mapping[str, Any] | None = None,
     report: Callable[[int, str], None] = lambda percent, step: None,
 ) -> Backtest:
-    """Try the draft's text on every stored decision of the selection, in bounded memory, and keep what came out."""
+    """Try the draft's text on every stored decision, in bounded memory, and keep what came out.
+
+    selection: of those that the person may see only, since it would count the facts of one model else.
+    """
     source, digest = draft.source, draft.digest
     trial, tally = trial_of(source, params), Tally()
-    rows = decisions_for(selection or {})
+    rows = decisions_for(selection, actor=actor) if selection else decisions_for({})
     expected = rows.count()
     for chunk in _chunks(rows):
         for row in chunk:
@@ -292,6 +295,18 @@ def enqueue_shadow(decision_id: int) -> Job | None:
     if not shadow_drafts().exists():
         return None
     return enqueue(SHADOW_KIND, payload={"decision": decision_id}, actor=None)
+
+
+def shadow_results(draft: PolicyDraft, *, actor: User) -> QuerySet[ShadowResult]:
+    """What the draft said beside the decisions that the person may see."""
+    return draft.shadow_results.filter(decision__in=Decision.objects.visible_to(actor))
+
+
+def seen_flips(row: Backtest, *, actor: User) -> list[dict[str, Any]]:
+    """The flips of a back-test on the decisions that the person may see."""
+    seen = Decision.objects.visible_to(actor).filter(pk__in=[one["decision"] for one in row.flips])
+    known = set(seen.values_list("pk", flat=True))
+    return [one for one in row.flips if one["decision"] in known]
 
 
 def run_shadow(decision: Decision) -> list[ShadowResult]:

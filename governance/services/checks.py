@@ -8,6 +8,7 @@ from typing import Any
 from governance.gates.cases import publish_problems, run_cases
 from governance.gates.coverage import coverage
 from governance.gates.errors import PolicyError
+from governance.gates.mutation import Mutant, mutants
 from governance.gates.policy import Policy as ParsedPolicy
 from governance.gates.sets import PolicySet
 from governance.services import policies
@@ -88,3 +89,9 @@ def _place(error: PolicyError) -> dict[str, Any]:
         "how": error.how,
         "caret": error.caret_text,
     }
+
+
+def mutants_of(source: str) -> list[Mutant]:
+    """Each comparison, connective and limit of the text turned, and the test that notices. Raises InvalidInput."""
+    document = policies.read_or_refuse(source)
+    return list(mutants(document)) if isinstance(document, ParsedPolicy) else []

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from catalog.models import Endpoint, ModelVersion
 from governance.choices import Moment
+from governance.gates.bounds import fits_web
 from governance.gates.evaluate import Result, evaluate
 from governance.gates.facts import Facts, canonical_bytes
 from governance.gates.replay import Replayed, replay
@@ -21,6 +22,10 @@ from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.ledger.canonical import sha256_hex
 from portal.ledger.services import record
+
+
+class ForWorker(Exception):
+    """The evaluation is bounded, but too long for a web process: let a worker do it."""
 
 
 def inputs_digest(facts: Facts) -> str:
@@ -47,16 +52,20 @@ def make_decision(
     actor: User | None,
     now: datetime | None = None,
     release: Release | None = None,
+    in_web: bool = False,
 ) -> Decision:
     """The decision on this subject as things stand; the newest stored one when nothing has changed since.
 
-    actor None is the portal itself, when facts changed.
+    actor None is the portal itself, when facts changed. in_web: raise ForWorker where the policies over these facts
+    could hold a web process too long.
     """
     if actor is not None:
         require(actor, Permission.GOVERNANCE_GATE_CHECK, version.model.team_id)
     now = now or timezone.now()
     facts = build_facts(version, endpoint, now=now, release=release)
     policies = in_force()
+    if in_web and not fits_web(split(policies)[0], facts):
+        raise ForWorker
     inputs, result = inputs_digest(facts), decide(facts, policies)
     ids, said = [row.pk for row in policies], verdicts_of(result.document())
     stored = Decision.objects.filter(version=version, endpoint=endpoint, inputs_digest=inputs)

@@ -64,12 +64,8 @@ def begin_draft(
     require(actor, P.GOVERNANCE_POLICY_DRAFT)
     text = _check_size(source)
     document = policies.read_or_refuse(text)
-    base = active_version(document.name)
-    _check_kind(document, base)
-    if is_demo and base is not None and not base.policy.is_demo:
-        raise PermissionRefused(
-            "A demo account does not change a real policy.", code="demo-account", how="Log in as yourself."
-        )
+    base, is_demo = active_version(document.name), is_demo or actor.is_demo
+    check_place(document, base, is_demo=is_demo)
     draft = PolicyDraft.objects.create(
         policy_name=document.name,
         kind=policies.kind_of(document),
@@ -86,9 +82,26 @@ def begin_draft(
     return draft
 
 
-def _check_kind(document: ParsedPolicy | PolicySet, base: PolicyVersion | None) -> None:
-    row = base.policy if base is not None else Policy.objects.filter(name__iexact=document.name).first()
-    if row is not None and row.kind != policies.kind_of(document):
+def check_place(document: ParsedPolicy | PolicySet, base: PolicyVersion | None, *, is_demo: bool) -> None:
+    """Whether such a document may stand in place of what is in force now.
+
+    Raises Conflict where that is of another kind, PermissionRefused where a draft of the demo would change what is
+    real: a policy, or through a set the settings of one.
+    """
+    _check_kind(document.name, policies.kind_of(document), base)
+    names = {document.name}
+    if isinstance(document, PolicySet):
+        names |= {entry.policy for entry in document.entries}
+    rows = PolicyVersion.objects.filter(policy__name__in=names, retired_at=None)
+    if is_demo and rows.exclude(policy__is_demo=True, draft__is_demo=True).exists():
+        raise PermissionRefused(
+            "A demo account does not change a real policy.", code="demo-account", how="Log in as yourself."
+        )
+
+
+def _check_kind(name: str, kind: str, base: PolicyVersion | None) -> None:
+    row = base.policy if base is not None else Policy.objects.filter(name__iexact=name).first()
+    if row is not None and row.kind != kind:
         raise Conflict(
             f"{row.name} is a {row.get_kind_display().lower()} already.",
             code="name-taken",
@@ -168,7 +181,9 @@ def rebase_draft(draft: PolicyDraft, *, actor: User) -> PolicyDraft:
     """Say that the author has seen the version that came into force meanwhile and goes on from it."""
     row = _locked(draft, DraftState.EDITING)
     _check_author(row, actor)
-    row.base, row.saved_at = active_version(row.policy_name), timezone.now()
+    base = active_version(row.policy_name)
+    _check_kind(row.policy_name, row.kind, base)
+    row.base, row.saved_at = base, timezone.now()
     row.save(update_fields=["base", "saved_at"])
     _record(row, actor, "rebased")
     return row
@@ -183,7 +198,7 @@ def propose_draft(draft: PolicyDraft, *, actor: User, reason: str | None = None)
     """
     row = _locked(draft, DraftState.EDITING)
     _check_author(row, actor)
-    policies.check_text(row.source)
+    check_place(policies.check_text(row.source), active_version(row.policy_name), is_demo=row.is_demo)
     row.reason = row.reason if reason is None else reason.strip()
     if not row.reason:
         how = "Say in a sentence what the change is for."
@@ -240,6 +255,9 @@ def decide_draft(
     # Two drafts of one policy are two rows: only one of them may come into force on the base that both name.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"policy:{row.policy_name}"])
+    if choice == DraftChoice.APPROVE:
+        # An approval is of a change, so of the version that it would replace.
+        _check_base(row)
     _check_owner(row, actor, role)
     made = PolicyApproval.objects.create(
         draft=row,
@@ -260,17 +278,24 @@ def decide_draft(
 def _check_owner(draft: PolicyDraft, actor: User, role: str) -> None:
     if actor.kind != Kind.PERSON:
         raise PermissionRefused("A service identity approves no policy; a person does.", code="not-a-person")
-    if draft.author_id == actor.pk:
-        raise PermissionRefused(
-            "You wrote it, so another owner approves it.", code="separation-of-duties", how="Ask another owner."
-        )
+    if why := author_problem(draft, actor=actor):
+        raise PermissionRefused(why, code="separation-of-duties", how="Ask another owner.")
     if actor.is_demo and not draft.is_demo:
         raise PermissionRefused("A demo account approves demo policies only.", code="demo-account")
-    if conflict := open_seat_problem(draft, actor, role):
+    if conflict := open_seat_problem(draft, role, actor=actor):
         raise conflict
 
 
-def open_seat_problem(draft: PolicyDraft, actor: User, role: str) -> Conflict | PermissionRefused | None:
+def author_problem(draft: PolicyDraft, *, actor: User) -> str:
+    """Why this person counts as the author of the draft, or an empty string."""
+    if draft.author_id == actor.pk:
+        return "You wrote it, so another owner approves it."
+    if draft.author.kind == Kind.SERVICE and draft.author_id in actor.stands_behind:
+        return f"You answer for {draft.author}, which sent it, so another owner approves it."
+    return ""
+
+
+def open_seat_problem(draft: PolicyDraft, role: str, *, actor: User) -> Conflict | PermissionRefused | None:
     """Why this person may not fill this seat now, or None."""
     missing = missing_owners(draft)
     if role not in missing:
@@ -281,7 +306,8 @@ def open_seat_problem(draft: PolicyDraft, actor: User, role: str) -> Conflict | 
             how=f"Open: {', '.join(missing) or 'none'}.",
         )
     if draft.approvals.filter(digest=draft.digest, person=actor).exists():
-        return Conflict("You have decided already.", code="one-seat", how="One person fills one seat.")
+        how = "One person fills one seat, and decides once on one text: the author can save a changed one."
+        return Conflict("You have decided already.", code="one-seat", how=how)
     if not holds_role(actor, role, scope_of(draft)):
         return PermissionRefused(
             f"You do not hold the role {role} where this text holds.",
@@ -293,16 +319,23 @@ def open_seat_problem(draft: PolicyDraft, actor: User, role: str) -> Conflict | 
 
 
 def scope_of(draft: PolicyDraft) -> Team | None:
-    """The team whose owners suffice, for a set that holds in one team only; None is the whole organisation."""
-    document = policies.read(draft.source)
-    if isinstance(document, PolicySet) and document.scope[0] == "team":
-        return Team.objects.filter(slug=document.scope[1]).first()
-    return None
+    """The team whose owners suffice, for a set that holds in one team only; None is the whole organisation.
+
+    A set that held elsewhere until now is taken away from there: that is for owners of the whole organisation.
+    """
+    texts = [draft.source, *([draft.base.source] if draft.base is not None else [])]
+    scopes = {one.scope if isinstance(one, PolicySet) else ("organisation", "") for one in map(policies.read, texts)}
+    ((kind, name), *more) = scopes
+    return Team.objects.filter(slug=name).first() if kind == "team" and not more else None
 
 
 def missing_owners(draft: PolicyDraft) -> list[str]:
-    """The owning roles that have not approved this text yet."""
-    given = set(draft.approvals.filter(digest=draft.digest, choice=DraftChoice.APPROVE).values_list("role", flat=True))
+    """The owning roles that have not approved this text in place of this base yet."""
+    rows = draft.approvals.filter(digest=draft.digest, choice=DraftChoice.APPROVE)
+    # Who approved before the base came into force compared the text with another one. Both are written under the
+    # lock of the policy's name, so the numbers tell what was first.
+    last = PolicyApproval.objects.filter(draft__version=draft.base_id).order_by("-pk").first() if draft.base_id else None
+    given = set(rows.filter(pk__gt=last.pk if last else 0).values_list("role", flat=True))
     return [role for role in policies.owners_of(policies.read(draft.source), draft.base) if role not in given]
 
 
@@ -324,7 +357,7 @@ def _follow(draft: PolicyDraft, choice: str, actor: User) -> None:
     elif not missing_owners(draft):
         _check_base(draft)
         # What was true when it was proposed may not be now: a role left, a policy of the set is gone.
-        policies.check_text(draft.source)
+        check_place(policies.check_text(draft.source), draft.base, is_demo=draft.is_demo)
         draft.version, draft.state = policies.activate(draft, actor=actor), DraftState.ACTIVE
         draft.shadow = False
         draft.save(update_fields=["version", "state", "shadow"])

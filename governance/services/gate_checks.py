@@ -10,7 +10,7 @@ from catalog.models import Endpoint, ModelVersion
 from governance.gates.bounds import fits_web
 from governance.gates.facts import Facts, canonical_bytes
 from governance.models import Decision
-from governance.services.decisions import make_decision
+from governance.services.decisions import ForWorker, make_decision
 from governance.services.policies import in_force, split
 from governance.services.releases import fact_job
 from portal.access import Permission, require
@@ -19,6 +19,7 @@ from portal.jobs.models import Job
 from portal.jobs.services import enqueue
 
 LOOK_EVERY = 0.1
+CHECK_KIND = "governance:gate-check"
 FACTS_KIND = "governance:facts-check"
 
 
@@ -33,7 +34,21 @@ def check_gate(version: ModelVersion, endpoint: Endpoint, *, actor: User, wait: 
     while job is not None and time.monotonic() < limit:
         time.sleep(LOOK_EVERY)
         job = fact_job(version)
-    return job or make_decision(version, endpoint, actor=actor)
+    if job is not None:
+        return job
+    try:
+        return make_decision(version, endpoint, actor=actor, in_web=True)
+    except ForWorker:
+        return start_check(version, endpoint, actor=actor)
+
+
+@transaction.atomic
+def start_check(version: ModelVersion, endpoint: Endpoint, *, actor: User) -> Job:
+    """Queue the decision on a subject whose facts are too many for a web request; the job's result names it."""
+    require(actor, Permission.GOVERNANCE_GATE_CHECK, version.model.team_id)
+    payload = {"version": version.pk, "endpoint": endpoint.pk}
+    waiting = Job.objects.filter(kind=CHECK_KIND, payload=payload, created_by=actor, finished_at=None).first()
+    return waiting or enqueue(CHECK_KIND, payload=payload, actor=actor, subject=version, team=version.model.team)
 
 
 def fits_here(facts: Facts) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 
 from governance.choices import OPEN_DRAFTS
@@ -10,7 +13,7 @@ from governance.gates.errors import GateError
 from governance.models import PolicyDraft
 from governance.services.drafts import active_version, begin_draft
 from portal.accounts.models import User
-from portal.errors import NotFound
+from portal.errors import InvalidInput, NotFound
 
 
 def source_of(name: str) -> str:
@@ -28,11 +31,18 @@ def upgrade_of(name: str) -> tuple[str, list[str]]:
     return settings.upgraded(version.source, newest) if version is not None else (newest, [])
 
 
-def install(name: str, *, actor: User, is_demo: bool = False) -> PolicyDraft:
-    """A draft of the library's policy or template, ready to be changed, tested and proposed."""
-    return begin_draft(
-        source_of(name), actor=actor, reason="From the library.", origin={"library": name}, is_demo=is_demo
-    )
+def install(name: str, *, actor: User, params: Mapping[str, Any] | None = None, is_demo: bool = False) -> PolicyDraft:
+    """A draft of the library's policy or template, ready to be changed, tested and proposed.
+
+    params: the house's own values instead of the library's. Raises InvalidInput for one that it cannot take.
+    """
+    source = source_of(name)
+    if params:
+        try:
+            source = settings.with_params(source, params)
+        except GateError as error:
+            raise InvalidInput(error.message, code="parameter", field="params", how=error.how) from error
+    return begin_draft(source, actor=actor, reason="From the library.", origin={"library": name}, is_demo=is_demo)
 
 
 @transaction.atomic

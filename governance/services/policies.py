@@ -165,7 +165,8 @@ def _check_set(document: PolicySet) -> None:
 def _exists(kind: str, name: str) -> bool:
     if kind == "team":
         return Team.objects.filter(slug=name).exists()
-    return RegisteredModel.objects.filter(name__iexact=name).exists()
+    # As it is written: the name of a set's scope is compared with that of the facts, letter by letter.
+    return RegisteredModel.objects.filter(name=name).exists()
 
 
 def activate(draft: PolicyDraft, *, actor: User) -> PolicyVersion:
@@ -197,7 +198,7 @@ def activate(draft: PolicyDraft, *, actor: User) -> PolicyVersion:
         enforcement=document.enforcement if isinstance(document, ParsedPolicy) else "set",
         author=draft.author,
     )
-    body: dict[str, Any] = {
+    published: dict[str, Any] = {
         "policy": row.name,
         "number": made.number,
         "digest": made.digest,
@@ -205,7 +206,7 @@ def activate(draft: PolicyDraft, *, actor: User) -> PolicyVersion:
         "draft": draft.public_id,
         "author": str(draft.author.uuid),
     }
-    record(actor=actor, event="governance:policy:published", subject=made, body=body)
+    record(actor=actor, event="governance:policy:published", subject=made, body=published)
     return made
 
 

@@ -116,6 +116,7 @@ ROUTES = {
     "policy-draft": "governance:policy:read",
     "policy-draft-check": "governance:policy:read",
     "policy-draft-decide": "governance:policy:approve",
+    "policy-draft-mutants": "governance:policy:read",
     "policy-draft-preview": "governance:policy:read",
     "policy-facts-schema": "governance:policy:read",
     "policy-facts-explorer": "governance:release:read",

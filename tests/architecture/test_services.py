@@ -57,6 +57,10 @@ def recording_names(found):
 OTHER_REASONS = {
     "audits/services/report_data.py:build_document": "reads under a lock",
     "catalog/services/rows.py:insert": "a savepoint around one row; its callers record",
+    "governance/services/backtests.py:enqueue_shadow": "queues a job",
+    "governance/services/backtests.py:start_backtest": "queues a job",
+    "governance/services/gate_checks.py:start_check": "queues a job",
+    "governance/services/gate_checks.py:start_facts_check": "queues a job",
     "governance/services/reassessment.py:enqueue_reassessment": "queues jobs",
 }
 ALL = functions()

@@ -34,3 +34,17 @@ def test_job_that_takes_longer_is_named() -> None:
     endpoint = catalog.endpoint(owner=who.owner, team=who.team)
     job = enqueue("test:fact", payload={}, actor=who.developer, subject=version)
     assert gate_checks.check_gate(version, endpoint, actor=who.developer, wait=0.15) == job
+
+
+def test_what_is_too_long_for_the_web_goes_to_a_worker(monkeypatch, run_jobs) -> None:
+    who = governance.cast()
+    governance.published()
+    version, endpoint = governance.ready_version(who), catalog.endpoint(owner=who.owner, team=who.team)
+    monkeypatch.setattr("governance.gates.bounds.WEB_STEPS", 10)
+    job = gate_checks.check_gate(version, endpoint, actor=who.developer)
+    assert isinstance(job, Job)
+    assert gate_checks.check_gate(version, endpoint, actor=who.developer) == job
+    run_jobs()
+    job.refresh_from_db()
+    decision = Decision.objects.get()
+    assert job.result == {"decision": decision.public_id, "verdict": "pass", "digest": decision.digest}

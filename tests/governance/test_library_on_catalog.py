@@ -1,4 +1,4 @@
-"""The whole library over a subject about which everything is recorded and attested: nothing that it reads is unknown."""
+"""The whole library over a subject about which all is recorded and attested: nothing that it reads is unknown."""
 
 from __future__ import annotations
 

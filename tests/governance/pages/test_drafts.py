@@ -185,3 +185,51 @@ def test_who_only_reads_changes_nothing(as_user, author, role):
     assert client.post(page(draft), {"act": "abandon"}).status_code == 403
     assert client.post(page(draft), {"act": "fly"}).status_code == 422
     assert client.post("/policy-library/retention/").status_code == 403
+
+
+def test_drift_from_git_is_shown(as_user, author, owner):
+    draft = drafts.begin_draft(
+        SOURCE, actor=author, reason="From Git.", origin={"git": {"path": "p.yaml", "commit": "abcdef0123"}}
+    )
+    drafts.propose_draft(draft, actor=author)
+    drafts.decide_draft(draft, actor=owner, role="compliance", choice="approve", digest=draft.digest)
+    client = as_user(author)
+    assert "as in Git p.yaml abcdef01" in text(client.get("/policies/"))
+    governance.second_look(author, floor=0.6)
+    assert "differs from Git" in text(client.get("/policies/"))
+
+
+def test_library_takes_the_values_of_the_house(as_user, author):
+    client = as_user(author)
+    assert client.post("/policy-library/model-card/", {"no_such": "1"}).status_code == 302
+    answer = client.post("/policy-library/retention/", {"min_days": "soon"})
+    assert (answer.status_code, "is no number" in text(answer)) == (422, True)
+    assert client.post("/policy-library/retention/", {"min_days": "77"}).status_code == 302
+    draft = PolicyDraft.objects.get(policy_name="retention")
+    assert "77" in draft.source
+    assert "fails" not in text(client.get(page(draft))).split('id="check"')[1][:600]
+
+
+def test_turned_comparisons_and_one_click_test(as_user, author):
+    release = governance.release_in_review()
+    draft = drafts.begin_draft(SOURCE, actor=author)
+    client = as_user(author)
+    part = text(client.get(f"{page(draft)}mutants/", headers={"hx-request": "true"}))
+    assert "no test would notice" in part or "is noticed by a test" in part
+    assert "What the tests notice" in text(client.get(f"{page(draft)}mutants/"))
+    shown = text(client.get("/policy-drafts/facts/", {"draft": draft.pk}, headers={"hx-request": "true"}))
+    assert f"Make a test of D-{release.decision_id}" in shown
+    others = text(as_user(people.person("legal")).get("/policy-drafts/facts/", {"draft": draft.pk}))
+    assert "Make a test" not in others
+
+
+def test_backtest_of_some_decisions_only(as_user, author, run_jobs):
+    governance.second_look(author)
+    governance.release_in_review(version=governance.ready_version(governance.cast(), accuracy=0.85))
+    draft = drafts.begin_draft(SOURCE.replace("default: 0.5", "default: 0.9"), actor=author, reason="Stricter.")
+    client = as_user(author)
+    assert client.post(page(draft), {"act": "backtest", "since": "2099-01-01"}).status_code == 303
+    run_jobs()
+    assert draft.backtests.get().total == 0
+    assert client.post(page(draft), {"act": "propose"}).status_code == 409
+    assert client.post(page(draft), {"act": "backtest", "since": "soon"}).status_code == 422
