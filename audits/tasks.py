@@ -11,13 +11,13 @@ from portal.jobs.models import Job
 from portal.jobs.registry import Report, handler
 
 
-@handler("audits:bias")
+@handler("audits:bias", "Bias test")
 def bias_job(job: Job, report: Report) -> dict[str, Any]:
     """Count the predictions, measure, record the evidence."""
     return bias.run_bias(job, report)
 
 
-@handler("audits:pack")
+@handler("audits:pack", "Evidence pack")
 def pack_job(job: Job, report: Report) -> dict[str, Any]:
     """Gather, render, seal and keep an evidence pack."""
     return packs.run_pack(job, report)

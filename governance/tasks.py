@@ -17,7 +17,7 @@ from portal.jobs.models import Job
 from portal.jobs.registry import JobFailed, Report, handler
 
 
-@handler(reassessment.KIND)
+@handler(reassessment.KIND, "Gates again on a release")
 def reassess_job(job: Job, report: Report) -> dict[str, Any]:
     """Let the gates run again on one release."""
     report(10, "Running the gates")
@@ -25,7 +25,7 @@ def reassess_job(job: Job, report: Report) -> dict[str, Any]:
     return {"release": release.public_id, "state": release.state}
 
 
-@handler(gate_checks.CHECK_KIND)
+@handler(gate_checks.CHECK_KIND, "Gate check")
 def gate_check_job(job: Job, report: Report) -> dict[str, Any]:
     """Decide on a subject whose facts are too many for a web request."""
     report(10, "Running the gates")
@@ -35,7 +35,7 @@ def gate_check_job(job: Job, report: Report) -> dict[str, Any]:
     return {"decision": made.public_id, "verdict": made.verdict, "digest": made.digest}
 
 
-@handler(gate_checks.FACTS_KIND)
+@handler(gate_checks.FACTS_KIND, "Gate check of sent facts")
 def facts_check_job(job: Job, report: Report) -> dict[str, Any]:
     """Judge a facts document that is too large for a web request."""
     report(10, "Running the gates")
@@ -43,7 +43,7 @@ def facts_check_job(job: Job, report: Report) -> dict[str, Any]:
     return {"verdict": result.verdict, "digest": result.digest, "result": result.document()}
 
 
-@handler(backtests.KIND)
+@handler(backtests.KIND, "Back-test of a policy draft")
 def backtest_job(job: Job, report: Report) -> dict[str, Any]:
     """Try a draft on stored decisions."""
     given, draft = job.payload, PolicyDraft.objects.get(pk=job.payload["draft"])
@@ -58,7 +58,7 @@ def backtest_job(job: Job, report: Report) -> dict[str, Any]:
     return {"backtest": made.pk, "total": made.total, "counts": made.counts}
 
 
-@handler(backtests.SHADOW_KIND)
+@handler(backtests.SHADOW_KIND, "Shadow run of policy drafts")
 def shadow_job(job: Job, report: Report) -> dict[str, Any]:
     """Let the drafts in shadow mode judge one decision."""
     report(10, "Running the drafts")

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
+from portal.database_errors import zero_byte
 from portal.errors import DomainError
 
 
@@ -23,6 +24,7 @@ class DomainErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        error = zero_byte(error) or error
         if not isinstance(error, DomainError):
             return None
         template = {403: "403.html", 404: "404.html"}.get(error.status, "error.html")

@@ -1,7 +1,7 @@
 """Reads of the catalog, shared by pages, API and the facts builder. Lists begin with what the actor may see."""
 
 from catalog.selectors.attestations import attestation_numbered, attestations_about, current_attestations
-from catalog.selectors.cards import CardState, card_state, measured_card_sections
+from catalog.selectors.cards import CardState, Measured, card_state, measured_card_sections
 from catalog.selectors.common import missing, plain
 from catalog.selectors.datasets import dataset_named, datasets_for, snapshot_named, snapshots_for, snapshots_of, uses_of
 from catalog.selectors.evidence import (
@@ -39,6 +39,7 @@ from catalog.selectors.registry import (
 __all__ = [
     "HEADLINES",
     "CardState",
+    "Measured",
     "artifact_named",
     "artifacts_of",
     "attestation_numbered",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.choices import CARD_SECTIONS
-from catalog.models import CardRevision, ModelVersion
+from catalog.models import BiasMeasure, CardRevision, Metric, ModelVersion, VersionDataset
 from catalog.selectors.evidence import current_bias, current_metrics
 
 
@@ -29,17 +30,33 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4f}"
 
 
-def measured_card_sections(version: ModelVersion) -> dict[str, str]:
+@dataclass(frozen=True)
+class Measured:
+    """What those who ask for a card often read as well, so that it is read once."""
+
+    metrics: Sequence[Metric]
+    bias: Sequence[BiasMeasure]
+    datasets: Sequence[VersionDataset]
+
+
+def measured_of(version: ModelVersion) -> Measured:
+    """Metrics, bias and datasets of the version; three queries."""
+    datasets = list(version.datasets.select_related("snapshot__dataset"))
+    return Measured(current_metrics([version.pk])[version.pk], current_bias([version.pk])[version.pk], datasets)
+
+
+def measured_card_sections(version: ModelVersion, measured: Measured | None = None) -> dict[str, str]:
     """Text of the sections that evidence fills, made from what is recorded now; absent where nothing is."""
     texts: dict[str, str] = {}
-    uses = list(version.datasets.select_related("snapshot__dataset"))
+    measured = measured or measured_of(version)
+    uses = sorted(measured.datasets, key=lambda use: use.pk)
     if uses:
         texts["training_data"] = "\n".join(
             f"{use.get_role_display()}: {use.snapshot} ({use.snapshot.rows} rows, {use.snapshot.residency}, "
             f"{use.snapshot.licence}, sha256 {use.snapshot.sha256})"
             for use in uses
         )
-    metrics = current_metrics([version.pk])[version.pk]
+    metrics = measured.metrics
     if metrics:
         texts["evaluation"] = "\n".join(
             f"{row.name} on {row.split}, {row.segment}: {_number(row.value)}"
@@ -47,7 +64,7 @@ def measured_card_sections(version: ModelVersion) -> dict[str, str]:
             + f" [{row.evidence.public_id}]"
             for row in metrics
         )
-    bias = current_bias([version.pk])[version.pk]
+    bias = measured.bias
     if bias:
         texts["fairness"] = "\n".join(
             f"{row.attribute} {row.group}: selected {row.selected} of {row.n}, ratio to {row.reference} "
@@ -58,11 +75,11 @@ def measured_card_sections(version: ModelVersion) -> dict[str, str]:
     return texts
 
 
-def card_state(version: ModelVersion) -> CardState:
+def card_state(version: ModelVersion, measured: Measured | None = None) -> CardState:
     """The card as saved, held against what is measured now."""
     revision = version.card_revisions.select_related("author").prefetch_related("sections").order_by("-number").first()
     saved = revision.content if revision else {}
-    now = measured_card_sections(version)
+    now = measured_card_sections(version, measured)
     lacking = [
         key for key, (_, measured) in CARD_SECTIONS.items() if not (now.get(key) if measured else saved.get(key))
     ]

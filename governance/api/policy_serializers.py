@@ -153,7 +153,6 @@ class BacktestOut(serializers.ModelSerializer):
         model = Backtest
         fields = ("id", "draft", "digest", "params", "selection", "total", "counts", "flips", "made_at")
 
-
     def get_flips(self, row: Backtest) -> list[dict[str, Any]]:
         """Those on decisions that the reader may see; `counts` are of all."""
         return backtests.seen_flips(row, actor=self.context["actor"])

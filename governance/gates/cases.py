@@ -11,6 +11,7 @@ from governance.gates.evaluate import ordered_sections, plan, worst
 from governance.gates.facts import Facts, read_facts
 from governance.gates.judge import Judge
 from governance.gates.policy import Case, Policy
+from governance.gates.rego import RegoPolicy
 from governance.gates.trim import only
 from governance.gates.yaml_out import block
 from governance.gates.yaml_source import read
@@ -60,7 +61,12 @@ def verdicts(policy: Policy, case: Case) -> dict[str, str]:
 
 
 def publish_problems(policy: Policy, outcomes: list[Outcome] | None = None) -> list[PolicyError]:
-    """Why the policy may not be published: failing cases, or no case that passes, fails and is unknown."""
+    """Why the policy may not be published: failing cases, or no case that passes, fails and is unknown.
+
+    A policy that a server answers has no cases: its must-deny case is asked when it is proposed.
+    """
+    if isinstance(policy, RegoPolicy):
+        return []
     outcomes = run_cases(policy) if outcomes is None else outcomes
     lines = policy.source.split("\n")
 
@@ -86,8 +92,11 @@ def case_from(facts: Mapping[str, Any], result: Mapping[str, Any], name: str, *,
 
     With `policy` it holds the facts that this policy reads and expects what its rules say of them; it passes when
     added to that policy. Without, it holds the whole document and what the stored result says of its one policy.
-    Raises GateError for facts that cannot be read, and for several policies of which none is named.
+    Raises GateError for facts that cannot be read, for several policies of which none is named, and for a policy that
+    a server answers.
     """
+    if isinstance(policy, RegoPolicy):
+        raise GateError(f"{policy.name} asks a server and has no tests.", how="It has a case that must be denied.")
     if policy is None:
         expect, params = _stored(result), {}
         kept = dict(read_facts(dict(facts), partial=True))

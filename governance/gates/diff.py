@@ -24,6 +24,8 @@ _MAPS = {
     "appliesTo": "Applies to",
     "freshness": "Freshness of",
     "params": "Parameter",
+    "opa": "OPA",
+    "mustDeny": "Must deny",
 }
 _WHOLE = {"apiVersion": "API version", "kind": "Kind", "approvals": "Approvals", "enforcement": "Enforcement"}
 _LONG = 160
@@ -59,7 +61,7 @@ def differences(old: Policy | PolicySet, new: Policy | PolicySet) -> list[Change
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for name in ("apiVersion", "kind"):
         yield from _one(_WHOLE[name], old.get(name), new.get(name))
-    for name in ("metadata", "scope", "appliesTo", "freshness", "params"):
+    for name in ("metadata", "scope", "appliesTo", "freshness", "params", "opa", "mustDeny"):
         yield from _map(name, old.get(name) or {}, new.get(name) or {})
     for name in ("variables", "rules", "policies"):
         yield from _list(name, old.get(name) or [], new.get(name) or [])

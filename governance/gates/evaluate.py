@@ -7,18 +7,20 @@ The worst rule decides: unknown > fail > ask > pass; what does not apply stands 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from governance.gates import bounds, engine
 from governance.gates.applies import applies
-from governance.gates.document import Policy
+from governance.gates.document import Policy, Rule
 from governance.gates.facts import Facts, canonical_bytes
 from governance.gates.freshness import not_fresh
-from governance.gates.judge import Judge, Plan
+from governance.gates.judge import Judge, Plan, Said
 from governance.gates.ordered import ordered
+from governance.gates.rego import RegoPolicy
+from governance.gates.rego_judge import recorded, rules_of, to_ask
 from governance.gates.schema import FACTS_SCHEMA, schema_of
 from governance.gates.sets import GIVEN, PolicySet, Resolved, Settings, resolve
 
@@ -91,6 +93,8 @@ class Result:
     params: Mapping[str, Mapping[str, Any]]
     facts_schema: str = FACTS_SCHEMA
     sets: tuple[SetResult, ...] = ()
+    # By policy, what a server was asked and said.
+    external: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """JSON-able form of the decision."""
@@ -106,6 +110,8 @@ class Result:
         }
         if self.sets:
             found["sets"] = [dict(vars(one)) for one in self.sets]
+        if self.external:
+            found["external"] = {name: dict(record) for name, record in self.external.items()}
         return found
 
     @cached_property
@@ -130,15 +136,18 @@ def evaluate(
     *,
     sets: Sequence[PolicySet] = (),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    external: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Result:
     """The decision of these policies, in this order, over the document.
 
     sets: settle parameters and enforcement first; params: values that count before all others, by policy.
+    external: by policy, the record of what its server said; a policy that needs one and has none is unknown.
     Raises GateError for a parameter in `params` that a policy does not declare. Policies that are off are left out;
     advisory ones are reported and do not count.
     """
     plans, resolved = plan(policies, facts, sets, params or {})
     judge = Judge(plans, ordered_sections(plans, facts))
+    records = records_of(plans, external, facts.digest)
     results: list[PolicyResult] = []
     rules: list[RuleResult] = []
     for one in plans:
@@ -156,7 +165,7 @@ def evaluate(
                 said.facts,
                 said.missing,
             )
-            for rule, said in judge.rules(one)
+            for rule, said in said_by(judge, one, records)
         ]
         rules += found
         verdict = worst([rule.verdict for rule in found])
@@ -172,6 +181,7 @@ def evaluate(
         params={one.policy.name: dict(one.params) for one in plans},
         facts_schema=schema_of(facts),
         sets=_set_results(resolved),
+        external=records,
     )
 
 
@@ -206,6 +216,21 @@ def ordered_sections(plans: Sequence[Plan], facts: Mapping[str, Any]) -> dict[st
     for one in plans:
         one.facts = {name: value for name, value in found.items() if name not in one.stale} if one.stale else found
     return found
+
+
+def records_of(
+    plans: Sequence[Plan], external: Mapping[str, Mapping[str, Any]] | None, facts_digest: str
+) -> dict[str, dict[str, Any]]:
+    """By policy that a server answers, the record that a decision keeps."""
+    given = external or {}
+    return {one.name: recorded(one, given.get(one.name), facts_digest) for one in to_ask(plans)}
+
+
+def said_by(judge: Judge, plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Rule, Said]]:
+    """Each rule of the plan's policy with what it says, by the expressions or by the recorded answer."""
+    if isinstance(plan.policy, RegoPolicy):
+        return rules_of(plan, records.get(plan.policy.name, {}))
+    return judge.rules(plan)
 
 
 def _set_results(resolved: Resolved) -> tuple[SetResult, ...]:

@@ -8,7 +8,7 @@ a case whose expectation it breaks; one that nobody notices shows a rule that co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -56,18 +56,27 @@ class Mutant:
 
 def mutants(policy: Policy) -> list[Mutant]:
     """Every mutant, in the order of the file, with the cases that notice it. Cases that fail anyway notice nothing."""
+    return by_place(mutants_one_by_one(policy))
+
+
+def by_place(found: Iterable[Mutant]) -> list[Mutant]:
+    """The mutants in the order of the file."""
+    return sorted(found, key=lambda one: (one.line, one.column))
+
+
+def mutants_one_by_one(policy: Policy) -> Iterator[Mutant]:
+    """The same as they are found, for a caller with little time."""
     cases = [one for one in run_cases(policy) if not one.problem]
     plain = bare(policy)
     place = layout(policy)
-    found = list(_of_params(plain, cases, place))
+    yield from _of_params(plain, cases, place)
     for one in expressions_of(policy, place):
         affected = _users(plain, one)
         # A variable that only messages use decides nothing.
         for offset, was, became in _changes(one) if affected else ():
             text = one.text[:offset] + became + one.text[offset + len(was) :]
             changed = _with(replace(plain, rules=affected), one, text)
-            found.append(Mutant(one.owner, *one.place(offset), was, became, _noticed(changed, cases)))
-    return sorted(found, key=lambda one: (one.line, one.column))
+            yield Mutant(one.owner, *one.place(offset), was, became, _noticed(changed, cases))
 
 
 def _users(policy: Policy, one: Placed) -> tuple[Rule, ...]:

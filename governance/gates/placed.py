@@ -68,7 +68,8 @@ def expressions_of(policy: Policy, place: Layout | None = None) -> Iterator[Plac
         kind, checked = checker.check(text.value)
         checker.declare(name, kind)
         yield Placed(f"variables.{name}", "expression", text.value, checked, text, place.source)
-    for node in place.root.value["rules"].value:
+    rules = place.root.value.get("rules")
+    for node in rules.value if rules is not None else []:
         rule, parts = node.value["id"].value, [("require", node.value["require"])]
         if "otherwise" in node.value:
             parts.append(("when", node.value["otherwise"].value["when"]))

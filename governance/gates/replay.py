@@ -58,7 +58,9 @@ def replay(
         sets = [one for one in texts if isinstance(one, PolicySet)]
         used = _given(document) if params is None else params
         policies = [one for one in texts if isinstance(one, Policy)]
-        result = evaluate(policies, parse_facts(facts), sets=sets, params=used)
+        # What a server said then is part of the decision: it is not asked again.
+        said = document.get("external")
+        result = evaluate(policies, parse_facts(facts), sets=sets, params=used, external=said)
         verdicts = [(rule["policy"], rule["id"], rule["verdict"]) for rule in document["rules"]]
         before = (document["verdict"], verdicts, document["facts_digest"])
     except (GateError, ValueError, KeyError, TypeError, AttributeError) as error:

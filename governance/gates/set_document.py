@@ -14,6 +14,8 @@ from governance.gates.errors import GateError, PolicyError
 from governance.gates.facts import canonical_bytes
 from governance.gates.parts import PARAM_NAME, Parts, lookalike
 from governance.gates.policy import read_policy
+from governance.gates.rego import KIND as REGO
+from governance.gates.rego import read_rego
 from governance.gates.yaml_source import Node, Source, read
 
 KIND = "PolicySet"
@@ -78,6 +80,8 @@ def load_any(text: str, *, filename: str = "<policy>") -> Policy | PolicySet:
     """The policy or the set of a YAML text, told apart by `kind`. Raises PolicyError."""
     source, root = read(text, filename)
     kind = root.value.get("kind") if isinstance(root.value, dict) else None
+    if kind and kind.value == REGO:
+        return read_rego(source, root)
     return _Loader(source, root).load() if kind and kind.value == KIND else read_policy(source, root)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.gates.document import Policy
-from governance.gates.evaluate import ordered_sections, plan, worst
+from governance.gates.evaluate import ordered_sections, plan, records_of, said_by, worst
 from governance.gates.facts import parse_facts
 from governance.gates.judge import Judge
 from governance.gates.schema import SCHEMAS, schema_of
@@ -34,9 +34,11 @@ def evaluate_stored(
     *,
     sets: Sequence[PolicySet] = (),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    external: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Verdicts:
     """The same verdicts as `evaluate` gives, without messages and the facts shown.
 
+    external: by policy, what its server said then.
     digest: the stored SHA-256 (hex) of the document. Where the text has it, it is what was read strictly when it was
     stored and is not read strictly again; any other text is. Raises FactsError for a text that is not valid facts,
     GateError as `evaluate`.
@@ -48,11 +50,12 @@ def evaluate_stored(
         names = frozenset[str]().union(*(one.policy.names for one in plans))
         _doubles(needed, SCHEMAS[schema_of(facts)], names)
     judge = Judge(plans, needed, words=False)
+    records = records_of(plans, external, getattr(facts, "digest", digest))
     rules: dict[tuple[str, str], str] = {}
     whole: dict[str, str] = {}
     for one in plans:
         name = one.policy.name
-        found = {(name, rule.id): said.verdict for rule, said in judge.rules(one)}
+        found = {(name, rule.id): said.verdict for rule, said in said_by(judge, one, records)}
         rules |= found
         whole[name] = worst(list(found.values()))
     modes = {one.policy.name: one.mode for one in plans}

@@ -12,6 +12,7 @@ from catalog.models import ModelVersion
 from governance.choices import DraftState
 from governance.gates.library import entry_of
 from governance.gates.policy import Policy as ParsedPolicy
+from governance.gates.rego import RegoPolicy
 from governance.models import Backtest, PolicyDraft, Release
 from governance.selectors_policies import seats_for
 from governance.services import backtests, drafts, policies
@@ -23,6 +24,9 @@ from portal.accounts.models import User
 FLIPS_SHOWN = 25
 CELLS = 120
 STALE_AFTER_HOURS = 24
+# Lines of the one text times those of the other: a policy of the library has some three hundred.
+MAX_COMPARED = 4_000_000
+MAX_LINES = 2_000
 STEPS = 20
 # The tone of a decision in the row of cells, by the verdict of the draft.
 TONES = {"fail": "fail", "unknown": "fail", "ask": "warn", "pass": "idle", "not_applicable": "idle"}
@@ -65,8 +69,17 @@ def draft_context(draft: PolicyDraft, actor: User, *, source: str | None = None)
 
 
 def diff_rows(old: str, new: str) -> Iterator[dict[str, Any]]:
-    """Lines of both texts side by side: {kind: same|added|removed, old, new, text}."""
+    """Lines of both texts side by side: {kind: same|added|removed, old, new, text}.
+
+    Very long texts are not compared, which could take minutes: the beginning of the new one is shown.
+    """
     before, after = old.split("\n"), new.split("\n")
+    if max(len(before), 1_000) * len(after) > MAX_COMPARED:
+        for n, text in enumerate(after[:MAX_LINES], 1):
+            yield {"kind": "added", "old": "", "new": n, "text": text}
+        if len(after) > MAX_LINES:
+            yield {"kind": "added", "old": "", "new": "", "text": f"… {len(after) - MAX_LINES:,} more lines"}
+        return
     matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
     for tag, i, i_end, j, j_end in matcher.get_opcodes():
         if tag == "equal":
@@ -81,7 +94,7 @@ def diff_rows(old: str, new: str) -> Iterator[dict[str, Any]]:
 
 def sliders(check: Check, base: str | None) -> Iterator[dict[str, Any]]:
     """The parameters of the text with what they were, and a range to slide over."""
-    if not isinstance(check.document, ParsedPolicy):
+    if not isinstance(check.document, ParsedPolicy) or not check.document.params:
         return
     old = policies.read(base) if base else None
     before = old.params if isinstance(old, ParsedPolicy) else {}
@@ -141,7 +154,7 @@ def summary(total: int, counts: dict[str, int], flips: list[dict[str, Any]], act
     cells = [
         (TONES[after], f"{before} to {after}" if before != after else f"{after}, unchanged", before != after)
         for (before, after), n in sorted(pairs.items())
-        for _ in range(n)
+        for _ in range(min(n, CELLS + 1))
     ]
     changed = sum(n for (a, b), n in pairs.items() if a != b)
     return {
@@ -161,7 +174,10 @@ def steps(draft: PolicyDraft, check: Check, test: dict[str, Any] | None) -> Iter
     yield check.document is not None, "the text is read without a mistake"
     yield check.document is not None and not check.failing, "all of its tests pass"
     yield check.ok, "it may be proposed: tests for pass, fail and unknown, a review date, roles that somebody holds"
-    yield bool(test and test["same"] and not test["row"].params), "tried on all stored decisions"
+    if isinstance(check.document, RegoPolicy):
+        yield True, "its server is asked for the case that it must deny when it is proposed"
+    else:
+        yield bool(test and test["same"] and not test["row"].params), "tried on all stored decisions"
     yield draft.state in (DraftState.PROPOSED, DraftState.ACTIVE), "proposed with a reason"
     done = draft.state == DraftState.ACTIVE
     yield done, "approved by its owners, none of them its author"

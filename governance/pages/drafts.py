@@ -278,8 +278,13 @@ class DraftMutantsPage(Page):
 
     def get(self, request: HttpRequest, number: str) -> HttpResponse:
         draft = draft_numbered(self.actor, f"PD-{number}")
-        found = mutants_of(draft.source)
-        context = {"draft": draft, "mutants": found, "left": [one for one in found if not one.noticed]}
+        context: dict[str, Any] = {"draft": draft}
+        try:
+            found = mutants_of(draft.source)
+        except DomainError as error:
+            context["refused"] = error
+        else:
+            context |= {"mutants": found, "left": [one for one in found if not one.noticed]}
         part = request.headers.get("HX-Request") == "true"
         name = "governance/parts/mutants.html" if part else "governance/mutants.html"
         return render(request, name, context)

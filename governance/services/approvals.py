@@ -13,7 +13,8 @@ from catalog.services.endpoints import lock_endpoint, open_deployment
 from governance import policies, seats
 from governance.choices import BLOCKING, DECIDING_ROLES, DecisionChoice, ReleaseState
 from governance.models import Approval, Condition, Release
-from governance.services.releases import assess_locked, lock_release, move
+from governance.services.decisions import Asked
+from governance.services.releases import assess_locked, lock_release, move, servers_first
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import Conflict, DomainError, InvalidInput, PermissionRefused
@@ -50,14 +51,19 @@ def decide_release(
     _check_form(role, choice, reason.strip(), conditions)
     require(actor, Permission.GOVERNANCE_RELEASE_DECIDE, release.version.model.team_id)
     _check_owners(release, conditions)
-    with transaction.atomic():
+
+    @transaction.atomic
+    def act(asked: Asked) -> Approval | DomainError:
         lock_endpoint(release.endpoint_id)
-        release = assess_locked(release.pk)
-        refused = _refusal(release, actor, role, DecisionChoice(choice), decision_digest)
-        # What the gates found stays true although this act is refused, so the refusal is raised after the commit.
-        if refused is None:
-            return _decide(release, actor, role, DecisionChoice(choice), reason.strip(), conditions)
-    raise refused
+        row = assess_locked(release.pk, asked=asked)
+        refused = _refusal(row, actor, role, DecisionChoice(choice), decision_digest)
+        return refused or _decide(row, actor, role, DecisionChoice(choice), reason.strip(), conditions)
+
+    found = servers_first(release, act)
+    # What the gates found stays true although this act is refused, so the refusal is raised after the commit.
+    if isinstance(found, DomainError):
+        raise found
+    return found
 
 
 def _refusal(release: Release, actor: User, role: str, choice: DecisionChoice, digest: str) -> DomainError | None:

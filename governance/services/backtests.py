@@ -19,10 +19,11 @@ from governance.gates.errors import GateError
 from governance.gates.evaluate import evaluate, worst
 from governance.gates.facts import parse_facts
 from governance.gates.policy import Policy as ParsedPolicy
+from governance.gates.rego import RegoPolicy
 from governance.gates.sets import PolicySet
 from governance.gates.stored import Verdicts, evaluate_stored
 from governance.models import Backtest, Decision, PolicyDraft, Release, ShadowResult
-from governance.services import policies
+from governance.services import opa, policies
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import Conflict, InvalidInput
@@ -67,22 +68,36 @@ class Trial:
     after: tuple[list[ParsedPolicy], list[PolicySet]]
     names: frozenset[str]
     params: Mapping[str, Mapping[str, Any]]
+    # The draft is answered by a server.
+    asks: bool = False
 
-    def judge(self, facts_text: str, digest: str, stored: Mapping[str, Any]) -> tuple[str, str, list[dict[str, Any]]]:
-        """(verdict with what is in force, verdict with the draft, rules that differ where the verdicts do)."""
+    def judge(
+        self, facts_text: str, digest: str, stored: Mapping[str, Any], answers: Mapping[str, Any] | None = None
+    ) -> tuple[str, str, list[dict[str, Any]]]:
+        """(verdict with what is in force, verdict with the draft, rules that differ where the verdicts do).
+
+        What servers said is taken from the stored decision; answers: what they say to the draft.
+        """
+        said = stored.get("external", {})
+        new_said = {**said, **(answers or {})}
         others = [
             one["verdict"]
             for one in stored["policies"]
             if one["enforcement"] == "block" and one["name"] not in self.names
         ]
-        old = evaluate_stored(self.before[0], facts_text, digest, sets=self.before[1])
-        new = evaluate_stored(self.after[0], facts_text, digest, sets=self.after[1], params=self.params)
+        old = evaluate_stored(self.before[0], facts_text, digest, sets=self.before[1], external=said)
+        new = evaluate_stored(
+            self.after[0], facts_text, digest, sets=self.after[1], params=self.params, external=new_said
+        )
         was, now = (worst([*others, *_counted(one)]) for one in (old, new))
-        return was, now, self._reasons(facts_text, old, new) if was != now else []
+        return was, now, self._reasons(facts_text, old, new, new_said) if was != now else []
 
-    def _reasons(self, facts_text: str, old: Verdicts, new: Verdicts) -> list[dict[str, Any]]:
+    def _reasons(
+        self, facts_text: str, old: Verdicts, new: Verdicts, external: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
         """The rules that say otherwise, with the message of the draft's."""
-        said = evaluate(self.after[0], parse_facts(facts_text), sets=self.after[1], params=self.params)
+        facts = parse_facts(facts_text)
+        said = evaluate(self.after[0], facts, sets=self.after[1], params=self.params, external=external)
         messages = {(one.policy, one.id): one.message for one in said.rules}
         keys = [*new.rules, *(key for key in old.rules if key not in new.rules)]
         return [
@@ -105,9 +120,18 @@ def _counted(verdicts: Verdicts) -> list[str]:
 def trial_of(source: str, params: Mapping[str, Any] | None = None) -> Trial:
     """The trial of a text. params: values instead of the defaults of a policy's text.
 
-    Raises InvalidInput for a text with a mistake or a parameter that it does not have.
+    Raises InvalidInput for a text with a mistake, a parameter that it does not have, or a policy that a server
+    answers: what it would have said then cannot be computed.
     """
     document = policies.read_or_refuse(source)
+    if isinstance(document, RegoPolicy):
+        message = f"{document.name} asks a server, which cannot say what it would have said then."
+        how = "Run it in shadow mode: it judges each new decision beside what is in force."
+        raise InvalidInput(message, code="backtest-asks-server", field="source", how=how)
+    return _trial(document, params)
+
+
+def _trial(document: ParsedPolicy | PolicySet, params: Mapping[str, Any] | None = None) -> Trial:
     rows = policies.in_force()
     now, sets = policies.split(rows)
     given = {document.name: dict(params)} if params else {}
@@ -127,7 +151,8 @@ def trial_of(source: str, params: Mapping[str, Any] | None = None) -> Trial:
     document = replace(document, from_date=None)
     # Sets that settle other policies decide nothing here.
     near = [one for one in sets if any(entry.policy == document.name for entry in one.entries)]
-    return Trial((before, near), ([document], near), frozenset({document.name}), given)
+    asks = isinstance(document, RegoPolicy)
+    return Trial((before, near), ([document], near), frozenset({document.name}), given, asks)
 
 
 def decisions_for(selection: Mapping[str, Any], *, actor: User | None = None) -> QuerySet[Decision]:
@@ -314,10 +339,11 @@ def run_shadow(decision: Decision) -> list[ShadowResult]:
     found = []
     for draft in shadow_drafts():
         try:
-            trial = trial_of(draft.source)
+            trial = _trial(policies.read_or_refuse(draft.source))
         except InvalidInput:
             continue
-        was, now, rules = trial.judge(decision.facts_text, decision.facts_digest, decision.result)
+        answers = opa.consult(*trial.after, parse_facts(decision.facts_text)) if trial.asks else {}
+        was, now, rules = trial.judge(decision.facts_text, decision.facts_digest, decision.result, answers)
         made, _ = ShadowResult.objects.get_or_create(
             draft=draft, digest=draft.digest, decision=decision, defaults={"before": was, "after": now, "rules": rules}
         )

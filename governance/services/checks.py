@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.gates.cases import publish_problems, run_cases
+from governance.gates.cases import Outcome, publish_problems, run_cases
 from governance.gates.coverage import coverage
 from governance.gates.errors import PolicyError
-from governance.gates.mutation import Mutant, mutants
+from governance.gates.mutation import Mutant, by_place, mutants_one_by_one
 from governance.gates.policy import Policy as ParsedPolicy
 from governance.gates.sets import PolicySet
 from governance.services import policies
 from portal.errors import InvalidInput
+
+MUTATION_SECONDS = 5.0
 
 
 @dataclass
@@ -52,10 +55,14 @@ def check_source(source: str) -> Check:
     except PolicyError as error:
         found.problems.append(_place(error))
         return found
+    outcomes: list[Outcome] | None = None
     if isinstance(found.document, ParsedPolicy):
-        _run(found, found.document)
+        if dear := policies.tests_problem(found.document):
+            found.problems.append(_place(dear))
+            return found
+        outcomes = _run(found, found.document)
     try:
-        policies.check_text(source)
+        policies.check_text(source, outcomes)
     except InvalidInput as error:
         place = {"line": error.details.get("line", 1), "column": error.details.get("column", 1)}
         said = {"message": error.message, "how": error.how, "caret": error.details.get("caret", "")}
@@ -64,7 +71,7 @@ def check_source(source: str) -> Check:
     return found
 
 
-def _run(found: Check, policy: ParsedPolicy) -> None:
+def _run(found: Check, policy: ParsedPolicy) -> list[Outcome]:
     outcomes = run_cases(policy)
     found.problems += [_place(problem) for problem in publish_problems(policy, outcomes)]
     found.tests = [
@@ -76,9 +83,10 @@ def _run(found: Check, policy: ParsedPolicy) -> None:
         }
         for one in outcomes
     ]
-    found.not_covered = [f"{one.rule}: {one.branch}" for one in coverage(policy) if not one.reached_by]
+    found.not_covered = [f"{one.rule}: {one.branch}" for one in coverage(policy, outcomes) if not one.reached_by]
     if found.not_covered:
         found.warnings.append(f"No test reaches {len(found.not_covered)} of the rules' branches.")
+    return outcomes
 
 
 def _place(error: PolicyError) -> dict[str, Any]:
@@ -92,6 +100,20 @@ def _place(error: PolicyError) -> dict[str, Any]:
 
 
 def mutants_of(source: str) -> list[Mutant]:
-    """Each comparison, connective and limit of the text turned, and the test that notices. Raises InvalidInput."""
+    """Each comparison, connective and limit of the text turned, and the test that notices.
+
+    Raises InvalidInput for a text with a mistake, and for one whose tests take too long for a web request.
+    """
     document = policies.read_or_refuse(source)
-    return list(mutants(document)) if isinstance(document, ParsedPolicy) else []
+    if not isinstance(document, ParsedPolicy):
+        return []
+    if dear := policies.tests_problem(document):
+        raise policies.refused(dear)
+    limit = time.monotonic() + MUTATION_SECONDS
+    found = []
+    for one in mutants_one_by_one(document):
+        found.append(one)
+        if time.monotonic() > limit:
+            how = "Run ./gatehouse policy test --mutation on its file."
+            raise InvalidInput("There are too many changes to try here.", code="too-many-mutants", how=how)
+    return by_place(found)

@@ -15,9 +15,10 @@ from django.utils import timezone
 from governance.choices import DraftChoice, DraftState
 from governance.gates.errors import PolicyError
 from governance.gates.policy import Policy as ParsedPolicy
+from governance.gates.rego import RegoPolicy
 from governance.gates.sets import PolicySet
 from governance.models import Backtest, Decision, Policy, PolicyApproval, PolicyDraft, PolicyVersion
-from governance.services import policies
+from governance.services import opa, policies
 from portal.access import Permission, holds_role, require
 from portal.accounts.choices import Kind
 from portal.accounts.models import Team, User
@@ -189,22 +190,46 @@ def rebase_draft(draft: PolicyDraft, *, actor: User) -> PolicyDraft:
     return row
 
 
-@transaction.atomic
 def propose_draft(draft: PolicyDraft, *, actor: User, reason: str | None = None) -> PolicyDraft:
     """Ask the owners to put the text in force.
 
     Raises InvalidInput while the text has a mistake, a test fails or no reason is given; Conflict when another
-    version came into force, or when the text was not back-tested on all stored decisions.
+    version came into force, when the text was not back-tested on all stored decisions, or when the server that it
+    names does not deny the case that it must deny.
     """
+    return _propose(draft, actor=actor, reason=reason, denied=_must_deny(draft, actor))
+
+
+def _must_deny(draft: PolicyDraft, actor: User) -> str:
+    """Ask the server of the text for its must-deny case, before anything is locked; the digest of the text, or ""."""
+    row = PolicyDraft.objects.get(pk=draft.pk)
+    _check_author(row, actor)
+    if row.state != DraftState.EDITING:
+        return ""
+    document = policies.read_or_refuse(row.source)
+    if not isinstance(document, RegoPolicy):
+        return ""
+    opa.check_must_deny(document)
+    return row.digest
+
+
+@transaction.atomic
+def _propose(draft: PolicyDraft, *, actor: User, reason: str | None, denied: str) -> PolicyDraft:
     row = _locked(draft, DraftState.EDITING)
     _check_author(row, actor)
-    check_place(policies.check_text(row.source), active_version(row.policy_name), is_demo=row.is_demo)
+    document = policies.check_text(row.source)
+    check_place(document, active_version(row.policy_name), is_demo=row.is_demo)
     row.reason = row.reason if reason is None else reason.strip()
     if not row.reason:
         how = "Say in a sentence what the change is for."
         raise InvalidInput("A reason is needed.", code="reason-missing", field="reason", how=how)
     _check_base(row)
-    if current_backtest(row) is None and Decision.objects.exists():
+    if isinstance(document, RegoPolicy):
+        # Its server says nothing of the past, so there is no back-test; it must deny now.
+        if denied != row.digest:
+            how = "Propose it again."
+            raise Conflict("The text changed while its server was asked.", code="draft-stale", how=how)
+    elif current_backtest(row) is None and Decision.objects.exists():
         raise Conflict(
             "This text was not tried on the stored decisions.",
             code="backtest-missing",
@@ -334,7 +359,9 @@ def missing_owners(draft: PolicyDraft) -> list[str]:
     rows = draft.approvals.filter(digest=draft.digest, choice=DraftChoice.APPROVE)
     # Who approved before the base came into force compared the text with another one. Both are written under the
     # lock of the policy's name, so the numbers tell what was first.
-    last = PolicyApproval.objects.filter(draft__version=draft.base_id).order_by("-pk").first() if draft.base_id else None
+    last = (
+        PolicyApproval.objects.filter(draft__version=draft.base_id).order_by("-pk").first() if draft.base_id else None
+    )
     given = set(rows.filter(pk__gt=last.pk if last else 0).values_list("role", flat=True))
     return [role for role in policies.owners_of(policies.read(draft.source), draft.base) if role not in given]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from catalog import selectors
 from catalog.choices import DatasetRole
-from catalog.models import Attestation, Endpoint, ModelVersion
+from catalog.models import Attestation, Endpoint, ModelVersion, VersionDataset
 from governance.choices import Moment, ReleaseState
 from governance.gates.facts import Facts, read_facts
 from governance.gates.schema import FACTS_SCHEMA
@@ -43,7 +43,8 @@ def build_facts(
     other = live.version if live is not None else None
     ids = [version.pk, *([other.pk] if other else [])]
     metrics, bias = selectors.current_metrics(ids), selectors.current_bias(ids)
-    card = selectors.card_state(version)
+    datasets = list(version.datasets.select_related("snapshot__dataset"))
+    card = selectors.card_state(version, selectors.Measured(metrics[version.pk], bias[version.pk], datasets))
     document: dict[str, Any] = {
         "schema": FACTS_SCHEMA,
         "evaluated_at": instant(now),
@@ -57,7 +58,7 @@ def build_facts(
         },
         "model": _model(version),
         "artifacts": _artifacts(version),
-        "datasets": _datasets(version),
+        "datasets": _datasets(datasets),
         "training": _training(version),
         "metrics": [metric_row(row) for row in metrics[version.pk]],
         "bias": [bias_row(row) for row in bias[version.pk]],
@@ -127,8 +128,7 @@ def _artifacts(version: ModelVersion) -> list[dict[str, Any]]:
     ]
 
 
-def _datasets(version: ModelVersion) -> list[dict[str, Any]]:
-    uses = version.datasets.select_related("snapshot__dataset").order_by("snapshot__dataset__name", "role")
+def _datasets(uses: Sequence[VersionDataset]) -> list[dict[str, Any]]:
     return [
         {
             "id": use.snapshot.dataset.name,
@@ -143,7 +143,7 @@ def _datasets(version: ModelVersion) -> list[dict[str, Any]]:
             "contains_personal_data": use.snapshot.contains_personal_data,
             "rows": use.snapshot.rows,
         }
-        for use in uses
+        for use in sorted(uses, key=lambda use: (use.snapshot.dataset.name, use.role))
     ]
 
 

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from governance.gates.document import Policy
 from governance.gates.evaluate import plan
 from governance.gates.facts import Facts, canonical_bytes
 from governance.gates.rego import OddAnswer, RegoPolicy, read_answer
-from governance.gates.rego_judge import must_deny_problem, to_ask
+from governance.gates.rego_judge import must_deny_problem, problem_of, recorded, to_ask
 from governance.gates.sets import PolicySet
 from governance.services.opa_http import Server, post, server_of
 from portal.errors import Conflict, InvalidInput
@@ -31,6 +32,7 @@ MOST_AT_ONCE = 32
 # A token shorter than this could be part of any answer.
 SHORT = 8
 _quiet: dict[str, float] = {}
+log = structlog.get_logger(__name__)
 
 
 def server_named(name: str) -> Server:
@@ -60,7 +62,11 @@ def consult(policies: Sequence[Policy], sets: Sequence[PolicySet], facts: Facts)
     question = b'{"input":' + canonical_bytes(facts) + b"}"
     about = {one.name: {"policy_digest": one.digest, "facts_digest": facts.digest} for one in asked}
     answers = _at_once(asked, question)
-    return {one.name: about[one.name] | answers[one.name] for one in asked}
+    found = {one.name: about[one.name] | answers[one.name] for one in asked}
+    for one in asked:
+        if why := problem_of(one, recorded(one, found[one.name], facts.digest)):
+            log.warning("opa_no_answer", policy=one.name, server=one.opa.server, why=why)
+    return found
 
 
 def check_must_deny(policy: RegoPolicy) -> None:

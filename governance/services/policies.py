@@ -10,17 +10,23 @@ from typing import Any
 
 from django.utils import timezone
 
-from catalog.models import RegisteredModel
+from catalog.choices import Environment, RiskTier
+from catalog.models import Endpoint, RegisteredModel
 from governance.choices import PolicyKind
-from governance.gates.cases import publish_problems
+from governance.gates.bounds import cost_estimate
+from governance.gates.cases import Outcome, publish_problems
 from governance.gates.errors import PolicyError
 from governance.gates.policy import Policy as ParsedPolicy
+from governance.gates.rego import RegoPolicy
 from governance.gates.sets import PolicySet, load_any, set_problems
 from governance.models import Policy, PolicyDraft, PolicyVersion
+from governance.services.opa import server_named
 from portal.accounts.models import Membership, Team, User
 from portal.errors import InvalidInput
 from portal.ledger.services import record
 
+# Of all tests of one text in a web request, a hundred times what the dearest policy of the library takes.
+MAX_TEST_STEPS = 10_000_000
 LIBRARY = Path(__file__).resolve().parents[1] / "library"
 
 
@@ -42,10 +48,16 @@ def parsed_set(source: str) -> PolicySet:
     return found
 
 
-@lru_cache(maxsize=1024)
+# A text that is read takes some eighty times its length in memory, and anybody may have texts checked: of long ones
+# only a few are kept.
+LONG_TEXT = 20_000
+_short = lru_cache(maxsize=256)(load_any)
+_long = lru_cache(maxsize=16)(load_any)
+
+
 def read(source: str) -> ParsedPolicy | PolicySet:
     """The policy or set of a text. Raises PolicyError."""
-    return load_any(source)
+    return (_long if len(source) > LONG_TEXT else _short)(source)
 
 
 def kind_of(document: ParsedPolicy | PolicySet) -> PolicyKind:
@@ -92,22 +104,39 @@ def owners_of(document: ParsedPolicy | PolicySet, base: PolicyVersion | None) ->
     return sorted(roles | {row.policy.owner_role for row in rows})
 
 
-def check_text(source: str) -> ParsedPolicy | PolicySet:
+def tests_problem(policy: ParsedPolicy) -> PolicyError | None:
+    """Why its tests are not run in a web request: together they could take too long."""
+    steps = sum(cost_estimate([policy], case.facts) for case in policy.tests)
+    if steps <= MAX_TEST_STEPS:
+        return None
+    message = f"Its tests could take {steps:,.0f} steps; at most {MAX_TEST_STEPS:,} are run here."
+    how = "Give each test fewer rows, or let a rule go through a list once only."
+    line = policy.tests[0].line
+    return PolicyError(message, line=line, column=1, filename=policy.name, how=how, code="tests")
+
+
+def check_text(source: str, outcomes: list[Outcome] | None = None) -> ParsedPolicy | PolicySet:
     """The document of a text that may be proposed.
 
+    outcomes: of its tests, where they were run already.
     Raises InvalidInput with line, column and caret for what is wrong: the text, its tests, a missing review date,
-    a role that it asks and nobody holds, a set that names what does not exist.
+    a role that it asks and nobody holds, a set or server that it names and that does not exist.
     """
     document = read_or_refuse(source)
     if isinstance(document, ParsedPolicy):
-        for problem in publish_problems(document):
+        if outcomes is None and (dear := tests_problem(document)):
+            raise refused(dear)
+        for problem in publish_problems(document, outcomes):
             raise refused(problem)
     else:
         _check_set(document)
+    if isinstance(document, RegoPolicy):
+        server_named(document.opa.server)
     if document.review_by is None:
         how = 'Add metadata.reviewBy: "2027-06-30", the day by which its owner looks at it again.'
         raise InvalidInput("It has no review date.", code="review-date-missing", field="source", how=how)
     _check_holders(document)
+    _check_selectors(document)
     return document
 
 
@@ -150,6 +179,24 @@ def _check_holders(document: ParsedPolicy | PolicySet) -> None:
             how="Ask an administrator to give somebody the role, or name another one.",
             details={"role": role},
         )
+
+
+def _check_selectors(document: ParsedPolicy | PolicySet) -> None:
+    """Refuse a selector that can match nothing here: a policy that is for nobody blocks nobody, and nobody notices."""
+    fixed: dict[str, list[str]] = {"riskTier": RiskTier.values, "target": Environment.values}
+    named: dict[str, Any] = {"model": RegisteredModel.objects, "endpoint": Endpoint.objects}
+    for selector, values in document.applies_to.items():
+        for value in values:
+            how = f"One of: {', '.join(fixed[selector])}." if selector in fixed else ""
+            if selector in named:
+                # One that is not registered yet may come; written otherwise than it is registered, it never matches.
+                near = named[selector].filter(name__iexact=value).exclude(name=value).first()
+                how = f"It is called {near.name}." if near else "" if value.isascii() else "Names are ASCII letters."
+            elif value in fixed.get(selector, values):
+                continue
+            if how:
+                message = f"appliesTo.{selector}: {value!r:.80} matches nothing here."
+                raise InvalidInput(message, code="selector-unknown", field="source", how=how)
 
 
 def _check_set(document: PolicySet) -> None:

@@ -10,7 +10,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from catalog.models import Attestation, Evidence
-from governance.choices import ASSESSED_STATES, ConditionState, ReleaseState
+from governance.choices import ASSESSED_STATES, ConditionState, ReleaseState, Verdict
 from governance.models import Condition, Release
 from governance.services.releases import assess_release, fact_job
 from portal.jobs.choices import State
@@ -25,6 +25,12 @@ AGAIN_AFTER = timedelta(seconds=3)
 # A fact this fresh may have lost its message with the process that recorded it.
 LOOK_BACK = timedelta(minutes=10)
 BATCH = 200
+# Releases that wait because a server did not answer well: it is asked again.
+UNANSWERED = Q(
+    state__in=ASSESSED_STATES,
+    decision__verdict=Verdict.UNKNOWN,
+    decision__result_text__contains='"external":',
+) & Q(decision__result_text__contains='"problem":')
 
 
 def releases_reading(version_id: int) -> QuerySet[Release]:
@@ -80,7 +86,7 @@ def sweep() -> int:
     fresh = Evidence.objects.filter(recorded_at__gt=timezone.now() - LOOK_BACK).values("version")
     checking = Q(state=ReleaseState.CHECKING)
     lapsed = releases_with_lapsed_facts(timezone.now().date()).values("pk")
-    concerned = Q(state__in=ASSESSED_STATES, version__in=fresh) | Q(pk__in=lapsed)
+    concerned = Q(state__in=ASSESSED_STATES, version__in=fresh) | Q(pk__in=lapsed) | UNANSWERED
     ids = list(Release.objects.filter(checking | concerned).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for pk in ids:
         assess_release(Release.objects.get(pk=pk))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -13,13 +15,19 @@ from catalog.services.endpoints import lock_endpoint
 from governance import seats
 from governance.choices import ASSESSED_STATES, BLOCKING, OPEN_STATES, TRANSITIONS, DecisionChoice, ReleaseState
 from governance.models import Release
-from governance.services.decisions import make_decision
+from governance.services.decisions import Asked, FactsMoved, ask_ahead, make_decision, needs_servers
 from portal.access import Permission, require
 from portal.accounts.models import User
 from portal.errors import Conflict
 from portal.jobs.choices import OPEN
 from portal.jobs.models import Job
 from portal.ledger.services import record
+
+T = TypeVar("T")
+# How often servers are asked anew, because the facts moved before the rows were locked.
+TRIES = 3
+# Seconds after which that is over.
+AGAIN_WITHIN = 1.0
 
 
 def fact_job(version: ModelVersion) -> Job | None:
@@ -54,7 +62,6 @@ def move(release: Release, state: ReleaseState, *, actor: User | None, now: date
     record(actor=actor, event=event, subject=release, body=body, personal=personal, now=now)
 
 
-@transaction.atomic
 def request_release(
     version: ModelVersion,
     endpoint: Endpoint,
@@ -66,8 +73,17 @@ def request_release(
 ) -> Release:
     """Ask that the version answers at the endpoint. Gates run at once, unless a fact is still being computed.
 
+    Where a server must be asked, that happens after the request is stored, so that nothing is locked meanwhile.
     Raises Conflict when the version is live there or asked for already.
     """
+    release = _request(version, endpoint, actor=actor, words=words, due_at=due_at, is_demo=is_demo)
+    return assess_release(release, actor=actor) if _waits_for_servers(release) else release
+
+
+@transaction.atomic
+def _request(
+    version: ModelVersion, endpoint: Endpoint, *, actor: User, words: str, due_at: datetime | None, is_demo: bool
+) -> Release:
     require(actor, Permission.GOVERNANCE_RELEASE_REQUEST, version.model.team_id)
     require(actor, Permission.GOVERNANCE_RELEASE_REQUEST, endpoint.team_id)
     endpoint = lock_endpoint(endpoint.pk)
@@ -94,28 +110,65 @@ def request_release(
         body={"version": version.pk, "endpoint": endpoint.name},
         personal={"words": release.words} if release.words else None,
     )
-    return _assess(lock_release(release.pk), actor=actor)
+    release = lock_release(release.pk)
+    return release if needs_servers() else _assess(release, actor=actor, asked=Asked())
 
 
-@transaction.atomic
+def _waits_for_servers(release: Release) -> bool:
+    return release.state == ReleaseState.CHECKING and _is_ready(release)
+
+
 def assess_release(release: Release, *, actor: User | None = None) -> Release:
     """Let the gates run again, as facts or policies may have changed. A release that is over stays as it is."""
-    lock_endpoint(release.endpoint_id)
-    return assess_locked(release.pk, actor=actor)
+
+    @transaction.atomic
+    def assess(asked: Asked) -> Release:
+        lock_endpoint(release.endpoint_id)
+        return assess_locked(release.pk, actor=actor, asked=asked)
+
+    return servers_first(release, assess)
 
 
-def assess_locked(pk: int, *, actor: User | None = None) -> Release:
+def servers_first(release: Release, act: Callable[[Asked], T]) -> T:
+    """Do an act that locks the release and runs its gates; it must be a transaction of its own.
+
+    The servers that its policies need are asked before; they are asked again where the facts moved meanwhile.
+    """
+    began = time.monotonic()
+    for left in reversed(range(TRIES)):
+        now = Release.objects.select_related("version__model__team", "version__training_run", "endpoint__team")
+        row = now.get(pk=release.pk)
+        asked = Asked()
+        if _is_ready(row):
+            asked = ask_ahead(row.version, row.endpoint, release=row, last=not left or _is_late(began))
+        try:
+            return act(asked)
+        except FactsMoved:
+            continue
+    raise AssertionError("the last try takes the facts as they are")
+
+
+def _is_late(began: float) -> bool:
+    return time.monotonic() - began > AGAIN_WITHIN
+
+
+def assess_locked(pk: int, *, actor: User | None = None, asked: Asked) -> Release:
     """The same for a caller who holds the endpoint's lock; the release's row stays locked."""
-    return _assess(lock_release(pk), actor=actor)
+    return _assess(lock_release(pk), actor=actor, asked=asked)
 
 
-def _assess(release: Release, *, actor: User | None) -> Release:
+def _is_ready(release: Release) -> bool:
+    """Whether gates run on the release as it stands."""
     if release.state not in ASSESSED_STATES:
-        return release
-    if release.state == ReleaseState.CHECKING and fact_job(release.version) is not None:
+        return False
+    return release.state != ReleaseState.CHECKING or fact_job(release.version) is None
+
+
+def _assess(release: Release, *, actor: User | None, asked: Asked) -> Release:
+    if not _is_ready(release):
         return release
     now = timezone.now()
-    decision = make_decision(release.version, release.endpoint, actor=actor, now=now, release=release)
+    decision = make_decision(release.version, release.endpoint, actor=actor, now=now, release=release, asked=asked)
     if release.decision is not None and seats.same_question(release.decision, decision):
         decision = release.decision
     if release.state == ReleaseState.LIVE:

@@ -10,6 +10,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from portal.database_errors import zero_byte
 from portal.errors import DomainError
 
 CONTENT_TYPE = "application/problem+json"
@@ -51,6 +52,7 @@ def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every refusal says what, where and how to mend it."""
     set_rollback()
+    error = zero_byte(error) or error
     if isinstance(error, DomainError):
         return problem(
             error.status, error.title, error.message, code=error.code, field=error.field, how=error.how, **error.details

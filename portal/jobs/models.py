@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from portal.jobs.choices import FINAL, State
+from portal.jobs.registry import title_of
 
 
 class Job(models.Model):
@@ -40,6 +41,11 @@ class Job(models.Model):
             models.Index(fields=["due_at"], condition=models.Q(state__in=["queued", "running"]), name="job_open_due"),
             models.Index(fields=["subject_type", "subject_id", "-created_at"], name="job_subject"),
         ]
+
+    @property
+    def title(self) -> str:
+        """The kind of work in words."""
+        return title_of(self.kind)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

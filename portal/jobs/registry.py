@@ -12,6 +12,7 @@ Report = Callable[[int, str], None]
 Handler = Callable[["Job", Report], dict[str, Any]]
 
 _handlers: dict[str, Handler] = {}
+_titles: dict[str, str] = {}
 
 
 class JobFailed(Exception):
@@ -22,14 +23,21 @@ class JobCancelled(Exception):
     """Somebody cancelled the job while it ran."""
 
 
-def handler(kind: str) -> Callable[[Handler], Handler]:
-    """Register the function for a kind of job. It is given the job and `report(percent, step)`."""
+def handler(kind: str, title: str = "") -> Callable[[Handler], Handler]:
+    """Register the function for a kind of job; `title` is what people read. It is given the job and
+    `report(percent, step)`."""
 
     def register(function: Handler) -> Handler:
         _handlers[kind] = function
+        _titles[kind] = title
         return function
 
     return register
+
+
+def title_of(kind: str) -> str:
+    """The kind of job in words."""
+    return _titles.get(kind) or kind.rpartition(":")[2].replace("-", " ").capitalize()
 
 
 def find(kind: str) -> Handler:

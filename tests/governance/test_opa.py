@@ -307,6 +307,7 @@ def test_token_is_not_shown_of_a_server(stub: Stub, caplog: Any) -> None:
     stub.raw = BAD["garbage"][0]
     decide()
     assert TOKEN not in caplog.text
+    assert "opa_no_answer" in caplog.text
 
 
 def test_error_of_the_client_is_unknown_and_does_not_tell(stub: Stub, monkeypatch: Any) -> None:

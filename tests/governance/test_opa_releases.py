@@ -181,6 +181,23 @@ def test_decision_repeats_with_the_server_gone(stub: Stub) -> None:
     assert len(stub.questions) == asked
 
 
+def test_decision_repeats_from_its_files(stub: Stub, tmp_path: Path, capsys: Any) -> None:
+    governance.publish(TEXT)
+    decision = a_release().decision
+    assert decision is not None
+    stub.close()
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "rego.yaml").write_text(TEXT)
+    (tmp_path / "facts.json").write_text(decision.facts_text)
+    (tmp_path / "decision.json").write_text(decision.result_text)
+    assert main(["replay", str(tmp_path / "decision.json")]) == 0
+    assert "identical" in capsys.readouterr().out
+    changed = decision.result_text.replace('"revision":{"gatehouse":"r1"}', '"revision":{"gatehouse":"r7"}')
+    assert changed != decision.result_text
+    (tmp_path / "decision.json").write_text(changed)
+    assert main(["replay", str(tmp_path / "decision.json")]) == 1
+
+
 def test_dead_server_blocks_and_the_sweep_asks_again(stub: Stub) -> None:
     governance.publish(TEXT)
     stub.raw = lambda _question: b""
@@ -312,10 +329,14 @@ def test_batch_does_not_wait_for_the_server_over_and_over(stub: Stub, settings: 
     governance.publish(TEXT)
     check = {"model": house.model.name, "version": "1.0.0", "endpoint": house.endpoint.name}
     asked = len(stub.questions)
-    answer = Api(house["developer"]).post("/gate-checks", {"checks": [check, check]}).json()
-    assert [list(one) for one in answer["results"]] == [["pending"], ["pending"]]
+    api = Api(house["developer"])
+    for dry_run in (True, False):
+        answer = api.post("/gate-checks", {"checks": [check, check], "dryRun": dry_run}).json()
+        assert [list(one) for one in answer["results"]] == [["pending"], ["pending"]]
     assert len(stub.questions) == asked
-    assert [job.result["verdict"] for job in run_jobs() if job.kind == "governance:facts-check"] == ["fail", "fail"]
+    results = [job.result for job in run_jobs() if job.kind == "governance:facts-check"]
+    assert [one["verdict"] for one in results] == ["fail", "fail"]
+    assert Decision.objects.get().verdict == "fail"
 
 
 def test_pages_show_it(stub: Stub, client: Client) -> None:

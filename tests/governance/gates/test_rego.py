@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from governance.gates.errors import PolicyError
 from governance.gates.evaluate import evaluate
@@ -226,6 +228,34 @@ def test_verdicts_of_an_answer() -> None:
 def test_denial_that_names_no_rule_counts_against_all() -> None:
     result = {"checked": ["a", "b"], "deny": ["Something is wrong."]}
     assert [(one.verdict, one.message) for one in verdicts_of(result)] == [("fail", "Something is wrong.")] * 2
+
+
+WORDS = st.sampled_from(["checked", "deny", "ask", "rule", "role", "message", "region", "card", "risk", ""])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING | st.fixed_dictionaries({"checked": ANYTHING, "deny": ANYTHING}))
+def test_only_an_answer_that_checks_and_denies_nothing_passes(result: Any) -> None:
+    found = decide(result=result)
+    if found.verdict == "pass":
+        assert set(result) <= {"checked", "deny", "ask"}
+        assert result["checked"]
+        assert result["deny"] == []
+        assert result.get("ask", []) == []
+
+
+def test_denial_that_loses_a_byte_never_becomes_a_pass() -> None:
+    whole = body(DENIED)
+    for place in range(len(whole)):
+        try:
+            reply = read_answer(whole[:place] + whole[place + 1 :])
+        except OddAnswer:
+            continue
+        assert decide(result=reply.result).verdict != "pass"
 
 
 # ------------------------------------------------------------------ decisions
