@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,7 @@ from governance.gates.cost import Meter
 from governance.gates.errors import GateError
 from governance.gates.reads import Reads
 
+MAX_SAFE_INTEGER = 2**53 - 1
 PARAM_TYPES = {"double": float, "int": int, "bool": bool, "string": str}
 
 
@@ -124,8 +126,11 @@ def mode_at(mode: str, start: date | None, moment: str) -> str:
 def typed(kind: str, value: Any, what: str) -> Any:
     """The value as one of the parameter types. Raises GateError."""
     wanted = PARAM_TYPES[kind]
+    # What is not a number is neither above nor below any limit, so a rule could pass by it.
+    if (type(value) is float and not math.isfinite(value)) or (type(value) is int and abs(value) > MAX_SAFE_INTEGER):
+        raise GateError(f"The {what} is no number that a policy can hold.", how="Whole numbers go up to 2**53 - 1.")
     if kind == "double" and type(value) is int:
         return float(value)
     if type(value) is not wanted:
-        raise GateError(f"The {what} is {value!r}, which is no {kind}.", how=f"Give a {kind}.")
+        raise GateError(f"The {what} is {value!r:.80}, which is no {kind}.", how=f"Give a {kind}.")
     return value

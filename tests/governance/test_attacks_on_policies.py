@@ -269,6 +269,18 @@ def test_odd_numbers_are_no_fault(as_user, path):
     assert as_user(people.person("risk")).get(path).status_code in (200, 404, 422)
 
 
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "9" * 400])
+def test_odd_parameters_are_no_fault(as_user, value):
+    author = people.person("risk")
+    draft = drafts.begin_draft(SOURCE, actor=author)
+    client = Client(headers={"authorization": f"Bearer {people.token(author)}"})
+    body = f'{{"params": {{"floor": {value}}}}}'
+    answer = client.post(f"/api/v1/policy-drafts/{draft.public_id}/backtests", body, content_type="application/json")
+    assert answer.status_code in (400, 422), answer.content
+    page = as_user(author).get(reverse("policy-draft-preview", kwargs={"number": draft.pk}), {"floor": "nan"})
+    assert page.status_code == 422
+
+
 def test_odd_names_are_no_fault_of_the_api():
     client = Client(headers={"authorization": f"Bearer {people.token(people.person('risk'))}"})
     answer = client.get("/api/v1/policies/x%00")

@@ -104,7 +104,7 @@ def test_author_asks_for_approval_after_the_backtest(visitor: Visitor) -> None:
     page.get_by_role("button", name="Ask for approval").click()
     expect(page.locator(".errsum")).to_contain_text("not tried on the stored decisions")
     expect(page.locator("#id_reason")).to_have_value("Models must hold under noise.")
-    page.locator("button[value=backtest]").click()
+    page.locator("#backtest .panel-h button[value=backtest]").click()
     expect(page.locator("#backtest")).to_contain_text("It would change none of", timeout=30_000)
     page.get_by_role("button", name="Ask for approval").click()
     expect(page.locator(".lede")).to_contain_text("It waits for Compliance")
@@ -139,8 +139,14 @@ def test_a_release_is_refused_by_it_and_why(visitor: Visitor, stack: Stack) -> N
     status, verdict = call(stack, token, "/models/income-model/versions/1.0.0/gate-checks", asked)
     assert (status, verdict["verdict"]) == (200, "unknown"), verdict
     rule = next(one for one in verdict["rules"] if one["policy"] == NAME)
-    assert rule["missing"] == ["metrics"] or rule["verdict"] == "unknown"
+    assert rule["verdict"] == "unknown"
+    wanted = {"model": "income-model", "version": "1.0.0", "endpoint": "journey-endpoint"}
+    status, release = call(stack, token, "/releases", wanted)
+    assert (status, release["state"]) == (201, "blocked"), release
     page = visitor.log_in("risk")
+    visitor.go(f"/releases/{release['id']}/")
+    expect(page.locator("main")).to_contain_text("Accuracy under noise reaches the floor")
+    expect(page.locator("#decide input[type=radio]")).to_have_count(0)
     visitor.go(f"/decisions/{verdict['id']}/why/{NAME}/under-noise/")
     expect(page.locator("main")).to_contain_text("variables.measured")
     visitor.go(f"/decisions/{verdict['id']}/replay/")
