@@ -98,7 +98,7 @@ def _condition_row(row: Condition) -> dict[str, Any]:
 
 def _stale_row(row: Release) -> dict[str, Any]:
     title = f"{row.version} is live on an approval that no longer counts"
-    text = f"The facts changed after it was approved for {row.endpoint.name}."
+    text = f"Facts or policies changed after it was approved for {row.endpoint.name}."
     return _row("warn", "rotate-ccw", _release_url(row), title, text, "Open", number=row.public_id)
 
 

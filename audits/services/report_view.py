@@ -23,6 +23,14 @@ MARKS = {
     "changes": ("warn", "person", "Changes asked"),
     "reject": ("warn", "cross", "Rejected"),
 }
+# what one rule does, and what several do
+SAID = {
+    "pass": ("passes", "pass"),
+    "ask": ("asks a person", "ask a person"),
+    "fail": ("fails", "fail"),
+    "unknown": ("cannot conclude", "cannot conclude"),
+    "not_applicable": ("does not apply", "do not apply"),
+}
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -176,7 +184,7 @@ def _summary(document: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
     rules = [row for row in result.get("rules", []) if row.get("enforcement") != "off"]
     found = Counter(str(row.get("verdict")) for row in rules)
     if rules:
-        parts = [f"{counted(n)} {MARKS[key][2].lower()}" for key in MARKS if (n := found.get(key))]
+        parts = [f"{counted(n)} {SAID[key][n > 1]}" for key in SAID if (n := found.get(key))]
         head = "One rule was" if len(rules) == 1 else f"{counted(len(rules)).capitalize()} rules were"
         yield f"{head} evaluated: {', '.join(parts)}."
     else:

@@ -162,7 +162,7 @@ def verify_pdf(content: bytes) -> SealCheck:
         words
         for bad, words in (
             (not intact, "the content was changed after it was sealed"),
-            (not status.trusted, "the certificate does not come from this installation's root"),
+            (intact and not status.trusted, "the certificate does not come from this installation's root"),
             (not whole, "the seal does not cover the whole file"),
         )
         if bad

@@ -92,9 +92,14 @@ def _blocked(release: Release) -> Banner:
 
 def _live(release: Release, review: Review, options: Options) -> Banner:
     stale = [seat for seat in review.seats if seat.state == "stale"]
+    fails = len(_rules(release, Verdict.FAIL))
+    if fails:
+        text = f"{counted(fails, 'rule').capitalize()} {'fails' if fails == 1 else 'fail'} on what holds now. "
+        text += "It stays live until somebody acts."
+        return Banner("fail", "octagon-x", "Live, but a gate refuses it now", text, to_decide=options.may)
     if stale:
         roles = role_words([seat.role for seat in stale]).capitalize()
-        text = f"{roles} approved other facts than those that hold now. It stays live until somebody acts."
+        text = f"{roles} approved another decision than the one that holds now. It stays live until somebody acts."
         return Banner("warn", "rotate-ccw", "Live, on an approval that no longer counts", text, to_decide=options.may)
     return Banner(
         "pass", "circle-play", f"Live at {release.endpoint.name}", "Every approval is for the facts that hold now."

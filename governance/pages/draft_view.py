@@ -39,6 +39,8 @@ def draft_context(draft: PolicyDraft, actor: User, *, source: str | None = None)
     base = draft.base
     newer = drafts.active_version(draft.policy_name)
     is_author = draft.author_id == actor.pk and can(actor, Permission.GOVERNANCE_POLICY_DRAFT)
+    # The job first: one that ends between the two reads has left its back-test.
+    job = backtests.open_backtests(draft).order_by("-created_at").first()
     test = latest_backtest(draft, actor)
     todo = list(steps(draft, check, test))
     waits = next((words for done, words in todo[:4] if not done), "")
@@ -57,7 +59,7 @@ def draft_context(draft: PolicyDraft, actor: User, *, source: str | None = None)
         "seats": [(role, Role(role).label) for role in seats_for(actor, draft)],
         "params": list(sliders(check, base.source if base else None)),
         "backtest": test,
-        "job": backtests.open_backtests(draft).order_by("-created_at").first(),
+        "job": job,
         "steps": todo,
         "ready": not waits,
         "not_ready": f"First: {waits}." if waits else "",

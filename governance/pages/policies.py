@@ -16,6 +16,7 @@ from governance.gates.policy import Policy as ParsedPolicy
 from governance.gates.sets import PolicySet
 from governance.models import Policy, PolicyDraft, PolicyVersion
 from governance.selectors_policies import drafts_for, drafts_waiting_for
+from governance.services.bundles import key_fingerprint
 from governance.services.policies import in_force, parsed_set, read
 from portal.access import Permission, can
 from portal.pages.base import Page, ReadPage
@@ -80,6 +81,7 @@ class PoliciesPage(ReadPage):
             drafts=drafts_for(self.actor, state="open").count(),
             waiting=drafts_waiting_for(self.actor),
             may_draft=can(self.actor, Permission.GOVERNANCE_POLICY_DRAFT),
+            bundle_key=key_fingerprint(),
             **kwargs,
         )
 

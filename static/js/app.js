@@ -206,6 +206,11 @@
       if (agreed) return;
       e.preventDefault();
       $$("[data-read]", dialog).forEach(function (slot) { slot.textContent = readBack(form, slot.dataset.read) || slot.dataset.empty || ""; });
+      $$("[data-read-for]", dialog).forEach(function (dt) {
+        var radio = $("input[type=radio]:checked", form), unused = !radio || radio.value !== dt.dataset.readFor;
+        dt.hidden = unused;
+        dt.nextElementSibling.hidden = unused;
+      });
       dialog.showModal();
     });
     dialog.addEventListener("click", function (e) {
@@ -216,11 +221,25 @@
     });
   });
   function readBack(form, name) {
+    if (name === "conditions") return readConditions(form);
     var radio = $('input[type=radio][name="' + name + '"]:checked', form);
     if (radio) { var b = $("b", radio.closest("label")); return (b || radio.closest("label")).textContent.trim(); }
     var f = form.elements[name];
     return f && f.value ? f.value.trim() : "";
   }
+
+  /* each condition that has words: what, by whom, until when */
+  function readConditions(form) {
+    return $$(".cond", form).map(function (row) {
+      return $$("input, select", row).map(function (f) { return !f.value ? "" : f.tagName === "SELECT" ? f.selectedOptions[0].textContent.trim() : f.value.trim(); }).filter(Boolean).join(", ");
+    }).filter(Boolean).join("; ");
+  }
+
+  /* the number beside a slider follows it */
+  document.addEventListener("input", function (e) {
+    var out = e.target.type === "range" && $('output[for="' + e.target.id + '"]');
+    if (out) out.textContent = e.target.value;
+  });
 
   /* a form is sent once; Back makes it usable again */
   document.addEventListener("submit", function (e) {

@@ -41,6 +41,7 @@ class CodeEditor extends HTMLElement {
       const check = document.getElementById("check");
       if (!check || check === this.shown) return;
       this.shown = check;
+      check.querySelectorAll("pre.caret").forEach(showCaret);
       this.view.dispatch(cm.setDiagnostics(this.view.state, diagnostics(this.view.state.doc, check.dataset.problems)));
     };
     show();
@@ -140,6 +141,14 @@ function celColours(cm) {
 }
 
 /* ------------------------------------------------------------------ findings */
+/* A long line is scrolled sideways until its caret shows. */
+function showCaret(pre) {
+  const lines = pre.textContent.split("\n"), caret = lines.find((line) => line.trim() === "^");
+  if (!caret) return;
+  const longest = Math.max(...lines.map((line) => line.length));
+  pre.scrollLeft = (pre.scrollWidth * caret.indexOf("^")) / longest - pre.clientWidth / 2;
+}
+
 function diagnostics(doc, text) {
   let problems = [];
   try { problems = JSON.parse(text || "[]"); } catch (error) { return []; }

@@ -136,7 +136,7 @@ def test_report_lists_every_rule(release: Release, world: World, run_jobs: RunJo
     (tmp_path / "report.pdf").write_bytes(content_of(made.blob))
     run("pdftotext", "-layout", "report.pdf", "out.txt", cwd=tmp_path)
     text = " ".join((tmp_path / "out.txt").read_text().split())
-    assert "One rule was evaluated: one pass." in text
+    assert "One rule was evaluated: one passes." in text
     assert "kept-in-eu" in text
     assert "endpoint.regions = eu-central-1" in text
 
