@@ -29,7 +29,19 @@ from catalog.models import (
     TrainingRun,
     VersionDataset,
 )
-from governance.models import Approval, Condition, Decision, DecisionPolicy, Policy, PolicyVersion, Release
+from governance.models import (
+    Approval,
+    Backtest,
+    Condition,
+    Decision,
+    DecisionPolicy,
+    Policy,
+    PolicyApproval,
+    PolicyDraft,
+    PolicyVersion,
+    Release,
+    ShadowResult,
+)
 from portal.accounts.models import Membership, User
 from portal.errors import Conflict
 from portal.jobs.choices import OPEN
@@ -56,6 +68,8 @@ def _used_by_others() -> str:
         policy_version__policy__is_demo=True, decision__version__model__is_demo=False
     ).exists():
         return "A decision of your own was made under a demo policy."
+    if PolicyDraft.objects.filter(version__policy__is_demo=True, is_demo=False).exists():
+        return "You took over a demo policy: a version of it is yours."
     return ""
 
 
@@ -67,6 +81,12 @@ def _rows() -> Iterable[models.QuerySet]:
     evidence = Evidence.objects.filter(version__in=versions)
     revisions = CardRevision.objects.filter(version__in=versions)
     policies = Policy.objects.filter(is_demo=True)
+    of_policies = models.Q(base__policy__in=policies) | models.Q(version__policy__in=policies)
+    drafts = PolicyDraft.objects.filter(models.Q(is_demo=True) | of_policies)
+    yield ShadowResult.objects.filter(models.Q(draft__in=drafts) | models.Q(decision__in=decisions))
+    yield Backtest.objects.filter(draft__in=drafts)
+    yield PolicyApproval.objects.filter(draft__in=drafts)
+    yield drafts
     yield EvidencePack.objects.filter(release__in=releases)
     yield TestRun.objects.filter(version__in=versions)
     yield Condition.objects.filter(release__in=releases)
