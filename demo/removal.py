@@ -31,16 +31,33 @@ from catalog.models import (
 )
 from governance.models import (
     Approval,
+    ApprovalSignature,
     Backtest,
     Condition,
     Decision,
     DecisionPolicy,
+    Delegation,
+    Emergency,
+    Finding,
+    IncidentDraft,
+    MaterialityClass,
+    PendingStatement,
     Policy,
     PolicyApproval,
     PolicyDraft,
     PolicyVersion,
+    Recusal,
     Release,
+    ReleaseRules,
+    Rollout,
+    RolloutStep,
     ShadowResult,
+    ShareApproval,
+    Signal,
+    SignalBatch,
+    SignalKind,
+    Sitting,
+    Vote,
 )
 from portal.accounts.models import Membership, User
 from portal.errors import Conflict
@@ -87,12 +104,34 @@ def _rows() -> Iterable[models.QuerySet]:
     yield Backtest.objects.filter(draft__in=drafts)
     yield PolicyApproval.objects.filter(draft__in=drafts)
     yield drafts
+    rollouts = Rollout.objects.filter(release__in=releases)
+    sittings = Sitting.objects.filter(release__in=releases)
+    batches = SignalBatch.objects.filter(endpoint__is_demo=True)
+    yield Signal.objects.filter(batch__in=batches)
+    yield batches
+    yield SignalKind.objects.filter(endpoint__is_demo=True)
+    yield IncidentDraft.objects.filter(release__in=releases)
+    yield ShareApproval.objects.filter(rollout__in=rollouts)
+    yield RolloutStep.objects.filter(rollout__in=rollouts)
+    yield rollouts
+    yield Vote.objects.filter(sitting__in=sittings)
+    yield sittings
+    yield Recusal.objects.filter(release__in=releases)
+    yield MaterialityClass.objects.filter(release__in=releases)
+    yield Delegation.objects.filter(
+        models.Q(model__is_demo=True) | models.Q(endpoint__is_demo=True) | models.Q(giver__is_demo=True)
+    )
     yield EvidencePack.objects.filter(release__in=releases)
     yield TestRun.objects.filter(version__in=versions)
     yield Condition.objects.filter(release__in=releases)
+    yield Finding.objects.filter(version__in=versions)
+    yield Emergency.objects.filter(release__in=releases)
+    yield ApprovalSignature.objects.filter(approval__release__in=releases)
+    yield PendingStatement.objects.filter(release__in=releases)
     yield Approval.objects.filter(release__in=releases)
     yield Deployment.objects.filter(version__in=versions)
     yield releases
+    yield ReleaseRules.objects.filter(endpoint__is_demo=True)
     yield DecisionPolicy.objects.filter(decision__in=decisions)
     yield decisions
     yield PolicyVersion.objects.filter(policy__in=policies)

@@ -10,7 +10,8 @@ from django.urls import reverse
 from catalog.pages import extensions as catalog_pages
 from governance import selectors
 from governance.choices import ReleaseState
-from governance.models import Condition, PolicyDraft, Release
+from governance.models import Condition, Emergency, Finding, PolicyDraft, Release
+from governance.pages.history import history_panel
 from governance.pages.model_panel import releases_panel
 from governance.selectors_policies import drafts_waiting_for
 from portal.access import Permission, can
@@ -74,10 +75,18 @@ def renew_panel(request: HttpRequest) -> Panel | None:
     if not can(actor, Permission.GOVERNANCE_RELEASE_READ):
         return None
     conditions = list(selectors.open_conditions_of(actor))
+    findings = list(selectors.open_findings_of(actor))
+    late = list(selectors.emergencies_to_review(actor))
     stale = list(selectors.stale_live_releases(actor))
     returned = selectors.releases_for(actor).filter(requested_by=actor, state__in=RETURNED)
     refused = list(returned.order_by("-pk")[:PANEL_ROWS])
-    rows = [*map(_condition_row, conditions), *map(_stale_row, stale), *map(_returned_row, refused)]
+    rows = [
+        *map(_emergency_row, late),
+        *map(_condition_row, conditions),
+        *map(_finding_row, findings),
+        *map(_stale_row, stale),
+        *map(_returned_row, refused),
+    ]
     total = len(rows)
     if not total:
         return None
@@ -93,7 +102,23 @@ def _row(tone: str, icon: str, url: str, title: str, text: str, act: str, **more
 def _condition_row(row: Condition) -> dict[str, Any]:
     url = reverse("condition-close", kwargs={"pk": row.pk})
     text = f"A condition on {row.release.version}, {row.release.public_id}, to be met by {row.owner}."
-    return _row("warn", "list-checks", url, row.text[:120], text, "Open", due_on=row.due_on)
+    return _row(
+        "fail" if row.is_overdue else "warn", "list-checks", url, row.text[:120], text, "Open", due_on=row.due_on
+    )
+
+
+def _finding_row(row: Finding) -> dict[str, Any]:
+    url = reverse("finding-close", kwargs={"pk": row.pk})
+    text = f"A {str(row.get_severity_display()).lower()} finding on {row.version}, to be mended by {row.owner}."
+    tone = "fail" if row.is_overdue else "warn"
+    return _row(tone, "search", url, row.text[:120], text, "Open", due_on=row.due_on)
+
+
+def _emergency_row(row: Emergency) -> dict[str, Any]:
+    url = reverse("release-emergency-review", kwargs={"number": row.release_id})
+    title = f"{row.release.version} went live at {row.release.endpoint.name} as an emergency"
+    text = f"{row.declared_by} declared it; the second line must say whether that was right."
+    return _row("fail", "shield-alert", url, title, text, "Review", due_on=row.review_due_at)
 
 
 def _stale_row(row: Release) -> dict[str, Any]:
@@ -158,3 +183,4 @@ home.register(drafts_panel, order=15)
 home.register(renew_panel, order=20)
 home.register(refused_panel, order=30)
 catalog_pages.register(releases_panel, "model")
+catalog_pages.register(history_panel, "endpoint")

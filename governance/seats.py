@@ -1,222 +1,255 @@
-"""The seats of a release: which roles must approve, who did, and whether what they saw still holds.
+"""The seats of a release: who must approve, who did, and whether what they saw still holds.
 
-Works on rows that were loaded already; `load` fetches them in at most two queries.
+Works on rows that were loaded already; `load` fetches them in a fixed number of queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, prefetch_related_objects
+from django.utils import timezone
 
-from governance.choices import DECIDING_ROLES, Verdict
-from governance.gates.schema import FACTS, SCHEMAS, narrowed, schema_of
-from governance.models import Approval, Decision, DecisionPolicy, Release
-from governance.services.facts import inputs_of
-from portal.accounts.choices import Role
-
-MAX_CHANGES = 200
-# Where no policy names anybody, validation looks at the release all the same.
-DEFAULT_ROLES = (Role.VALIDATOR,)
+from governance.choices import Opinion
+from governance.differences import (
+    FieldChange,
+    bundles,
+    changes,
+    changes_since,
+    flat_facts,
+    reads_the_same,
+    relevant,
+    same_question,
+    verdicts_of,
+)
+from governance.models import Approval, Decision, MaterialityClass, Recusal, Release
+from governance.seat_plan import DEFAULT_ROLES, Demand, plan_of, valid_days
 
 
 @dataclass(frozen=True)
-class FieldChange:
-    """One fact (or policy) that differs between two decisions; None where it was not known."""
+class Seating:
+    """What decides on seats beside the approvals. not_fit: opinions that stand against the current decision."""
 
-    path: str
-    before: Any
-    after: Any
+    recusals: Sequence[Recusal] = ()
+    materiality: MaterialityClass | None = None
+    not_fit: Sequence[Approval] = ()
+
+    @property
+    def recused(self) -> frozenset[int]:
+        return frozenset(row.person_id for row in self.recusals)
 
 
 @dataclass(frozen=True)
 class SeatState:
-    """A role that must approve. `changed` is empty while the approval counts."""
+    """A seat that must be filled. `changed` is empty while the approval counts.
+
+    number: which of several seats of the role; waits_for: roles that decide first; not_fit: who finds it not fit.
+    """
 
     role: str
     approval: Approval | None
     changed: tuple[FieldChange, ...] = ()
     stale: bool = False
+    number: int = 1
+    demand: Demand = field(default_factory=lambda: Demand(""))
+    waits_for: tuple[str, ...] = ()
+    expired: bool = False
+    not_fit: Approval | None = None
 
     @property
     def is_filled(self) -> bool:
-        return self.approval is not None and not self.stale
+        return self.approval is not None and not self.stale and self.not_fit is None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody could decide now: it is not filled, and nobody comes first."""
+        return not self.is_filled and not self.waits_for
 
 
 def load(release: Release) -> list[Approval]:
     """All that was decided on the release, newest first, with what `seats_of` needs."""
-    approvals = list(release.approvals.select_related("person", "decision").order_by("-pk"))
+    approvals = list(release.approvals.select_related("person", "decision", "delegation__giver").order_by("-pk"))
+    release.loaded_seating = _seating(release)  # type: ignore[attr-defined]
     attach_bundles(release, approvals)
     return approvals
 
 
 def attach_bundles(release: Release, approvals: Iterable[Approval]) -> None:
-    """Fetch the policies behind the decisions, when there is more than one decision to compare."""
-    decisions = [row.decision for row in approvals if row.decision_id != release.decision_id]
-    if decisions and release.decision is not None:
-        prefetch_related_objects([release.decision, *decisions], bundles())
+    """Fetch the policies behind the release's decision, and behind those that approvals were given on."""
+    if release.decision is not None:
+        others = [row.decision for row in approvals if row.decision_id != release.decision_id]
+        prefetch_related_objects([release.decision, *others], bundles())
 
 
-def bundles() -> Prefetch:
-    return Prefetch("bundle", queryset=DecisionPolicy.objects.select_related("policy_version__policy"))
+def seating_of(release: Release) -> Seating:
+    """What was loaded with the release; loaded now where nothing was."""
+    if not hasattr(release, "loaded_seating"):
+        release.loaded_seating = _seating(release)  # type: ignore[attr-defined]
+    return release.loaded_seating  # type: ignore[attr-defined,no-any-return]
+
+
+def marked(rows: QuerySet[Release]) -> QuerySet[Release]:
+    """The releases with a mark for each kind of row that decides on seats, so that none is asked for in vain."""
+    given = Approval.objects.filter(release__version=OuterRef("version"), release__endpoint=OuterRef("endpoint"))
+    return rows.annotate(
+        has_recusals=Exists(Recusal.objects.filter(release=OuterRef("pk"))),
+        class_level=Subquery(
+            MaterialityClass.objects.filter(release=OuterRef("pk")).order_by("-pk").values("level")[:1]
+        ),
+        has_not_fit=Exists(given.filter(opinion=Opinion.NOT_FIT)),
+    )
+
+
+def _has(release: Release, mark: str) -> bool:
+    return bool(getattr(release, mark, True))
+
+
+def _seating(release: Release) -> Seating:
+    recusals, materiality, against = list[Recusal](), None, list[Approval]()
+    if _has(release, "has_recusals"):
+        recusals = list(release.recusals.select_related("person").order_by("pk"))
+    if _has(release, "class_level"):
+        materiality = release.materialities.select_related("set_by").order_by("-pk").first()
+    if _has(release, "has_not_fit"):
+        against = _against(release)
+    return Seating(recusals, materiality, against)
+
+
+def _against(release: Release) -> list[Approval]:
+    given = Approval.objects.filter(release__version=release.version_id, release__endpoint=release.endpoint_id)
+    opinions = given.exclude(opinion="").select_related("person", "decision").order_by("-pk")
+    return standing(opinions, release.decision)
+
+
+def attach_seating(releases: Sequence[Release]) -> None:
+    """The same for many releases, in at most three queries for all."""
+    recusals, classes = dict[int, list[Recusal]](), dict[int, MaterialityClass]()
+    back = [row for row in releases if _has(row, "has_recusals")]
+    for row in releases:
+        # Of a class, a list needs the level alone.
+        if level := getattr(row, "class_level", None):
+            classes[row.pk] = MaterialityClass(release=row, level=level)
+    classed = [row for row in releases if not hasattr(row, "class_level")]
+    for recusal in Recusal.objects.filter(release__in=back).select_related("person").order_by("pk"):
+        recusals.setdefault(recusal.release_id, []).append(recusal)
+    for one in MaterialityClass.objects.filter(release__in=classed).select_related("set_by").order_by("pk"):
+        classes[one.release_id] = one
+    versions = {row.version_id for row in releases if _has(row, "has_not_fit")}
+    opinions = Approval.objects.filter(release__version__in=versions).exclude(opinion="")
+    given = list(opinions.select_related("person", "decision", "release").order_by("-pk"))
+    for release in releases:
+        place = (release.version_id, release.endpoint_id)
+        here = [row for row in given if (row.release.version_id, row.release.endpoint_id) == place]
+        against = standing(here, release.decision)
+        seating = Seating(recusals.get(release.pk, ()), classes.get(release.pk), against)
+        release.loaded_seating = seating  # type: ignore[attr-defined]
+
+
+def standing(opinions: Iterable[Approval], decision: Decision | None) -> list[Approval]:
+    """The opinions "not fit" on this question, from any release of the version here; of each person the last counts."""
+    found: dict[int, Approval] = {}
+    for row in opinions:
+        same = decision is not None and row.decision.inputs_digest == decision.inputs_digest
+        if same and row.person_id not in found:
+            found[row.person_id] = row
+    return [row for row in found.values() if row.opinion == Opinion.NOT_FIT]
 
 
 def roles_needed(decision: Decision) -> list[str]:
-    """The roles that must approve: those named by the policies that apply, and those that rules ask. Never none."""
-    result = decision.result
-    named = {role for policy in result.get("policies", []) for role in policy.get("approvals", ())}
-    asked = {
-        rule["role"]
-        for rule in result.get("rules", [])
-        if rule["verdict"] == Verdict.ASK and rule["enforcement"] == "block" and rule["role"]
-    }
-    found = [str(role) for role in DECIDING_ROLES if role in named | asked]
-    return found or [str(role) for role in DEFAULT_ROLES]
+    """The roles that must approve by this decision alone. Never none."""
+    return [one.role for one in plan_of(decision)]
 
 
-def verdicts_of(result: dict[str, Any]) -> tuple[Any, ...]:
-    """What a decision says, without the facts' text: verdicts, who must approve, who is asked."""
-    policies = [(one["name"], one["enforcement"], tuple(one["approvals"])) for one in result.get("policies", [])]
-    rules = [(one["policy"], one["id"], one["verdict"], one["role"]) for one in result.get("rules", [])]
-    return result.get("verdict"), policies, rules
-
-
-def same_question(one: Decision, other: Decision) -> bool:
-    """Whether an approval of the one is an approval of the other: same facts, same policies, same verdicts.
-
-    Asked at another moment, policies of that moment apply: it is the same question while they ask nothing more.
-    """
-    if one.pk == other.pk:
-        return True
-    if not _same_inputs(one, other) or one.policies != other.policies:
-        return False
-    if verdicts_of(one.result) == verdicts_of(other.result):
-        return True
-    return _moment(one) != _moment(other) and _asks_no_more(one.result, other.result)
-
-
-def _same_inputs(one: Decision, other: Decision) -> bool:
-    """The same facts; of documents of two schemas, as far as the older one goes."""
-    if one.inputs_digest == other.inputs_digest:
-        return True
-    before, after = _comparable(one, other)
-    return schema_of(one.facts) != schema_of(other.facts) and inputs_of(before) == inputs_of(after)
-
-
-def _comparable(one: Decision, other: Decision) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both documents, by the older of their schemas: an upgrade alone is no change of the facts."""
-    order = list(SCHEMAS)
-    older = min(schema_of(one.facts), schema_of(other.facts), key=order.index)
-    return narrowed(one.facts, older), narrowed(other.facts, older)
-
-
-def _moment(decision: Decision) -> str | None:
-    found: str | None = decision.facts.get("subject", {}).get("moment")
-    return found
-
-
-def _asks_no_more(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether the new result names no role and no rule that is not passed which the old one did not name too."""
-    return _asked(new) <= _asked(old)
-
-
-def _asked(result: dict[str, Any]) -> set[tuple[str, ...]]:
-    roles = {("", role) for policy in result.get("policies", []) for role in policy["approvals"]}
-    rules = {
-        (rule["policy"], rule["id"], rule["verdict"], rule["role"])
-        for rule in result.get("rules", [])
-        if rule["enforcement"] == "block" and rule["verdict"] not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
-    }
-    return roles | rules
-
-
-def seats_of(release: Release, approvals: Sequence[Approval]) -> list[SeatState]:
+def seats_of(release: Release, approvals: Sequence[Approval], *, now: datetime | None = None) -> list[SeatState]:
     """The seats in the order of the roles. `approvals` are newest first."""
-    decision = release.decision
-    if decision is None:
+    if release.decision is None:
         return []
-    return [_seat(role, decision, [row for row in approvals if row.role == role]) for role in roles_needed(decision)]
+    seating, now = seating_of(release), now or timezone.now()
+    given = [row for row in approvals if row.counts and row.person_id not in seating.recused]
+    found: list[SeatState] = []
+    for demand in plan_of(release.decision, seating.materiality):
+        against = seating.not_fit[0] if demand.opinion and seating.not_fit else None
+        found += _fill(demand, release.decision, [row for row in given if row.role == demand.role], now, against)
+    return _waiting(found)
 
 
-def _seat(role: str, decision: Decision, given: Sequence[Approval]) -> SeatState:
-    counting = [row for row in given if row.counts]
-    for row in counting:
-        if same_question(row.decision, decision):
-            return SeatState(role, row)
-    if not counting:
-        return SeatState(role, None)
-    return SeatState(role, counting[0], tuple(changes(counting[0].decision, decision)), stale=True)
+def _fill(
+    demand: Demand, decision: Decision, given: Sequence[Approval], now: datetime, against: Approval | None
+) -> list[SeatState]:
+    """Seats of one role: first those whose approval counts, then those that were filled once, then open ones."""
+    seated: dict[int, SeatState] = {}
+    for row in given:
+        if demand.quorum and row.sitting_id is None:
+            continue
+        # Giver and deputy are one where seats are counted.
+        who = row.delegation.giver_id if row.delegation is not None else row.person_id
+        if who not in seated or not seated[who].is_filled:
+            state = _state(demand, decision, row, now)
+            if who not in seated or state.is_filled:
+                seated[who] = state
+    ranked = sorted(seated.values(), key=lambda one: not one.is_filled)[: demand.count]
+    ranked += [SeatState(demand.role, None, demand=demand)] * (demand.count - len(ranked))
+    return [_numbered(one, place, against) for place, one in enumerate(ranked, 1)]
 
 
-def changes_since(digest: str, release: Release) -> list[FieldChange]:
-    """What changed from the decision with this digest to the release's own; nothing when it is not known."""
-    now = release.decision
-    rows = Decision.objects.filter(version=release.version_id, endpoint=release.endpoint_id, digest=digest)
-    old = rows.order_by("-pk").first()
-    if now is None or old is None:
-        return []
-    prefetch_related_objects([now, old], bundles())
-    return changes(old, now)
-
-
-def changes(old: Decision, new: Decision) -> list[FieldChange]:
-    """Every fact, policy and (where only time went by) verdict that differs, in the order of their paths."""
-    before, after = (dict(flat_facts(inputs_of(facts))) for facts in _comparable(old, new))
-    found = [
-        FieldChange(path, before.get(path), after.get(path))
-        for path in sorted({*before, *after})
-        if before.get(path) != after.get(path)
-    ]
-    versions = [
-        {row.policy_version.policy.name: row.policy_version.number for row in one.bundle.all()} for one in (old, new)
-    ]
-    for name in sorted({*versions[0], *versions[1]}):
-        if versions[0].get(name) != versions[1].get(name):
-            found.append(FieldChange(f"policy {name}", versions[0].get(name), versions[1].get(name)))
-    if not found and verdicts_of(old.result) != verdicts_of(new.result):
-        # Only the moment, the time or what production reports can have changed the answer then.
-        found = [FieldChange(*one) for one in _momentary(old.facts, new.facts)]
-    return found[:MAX_CHANGES]
-
-
-def _momentary(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    parts = ("evaluated_at", "subject", "telemetry")
-    before, after = (
-        dict(pair for name in parts if name in facts for pair in _leaves(name, facts[name])) for facts in (old, new)
+def _numbered(one: SeatState, place: int, against: Approval | None) -> SeatState:
+    return SeatState(
+        one.role, one.approval, one.changed, one.stale, place, one.demand, expired=one.expired, not_fit=against
     )
-    for path in sorted({*before, *after}):
-        if before.get(path) != after.get(path):
-            yield path, before.get(path), after.get(path)
 
 
-_KEYS = {field.name: field.message.key for field in FACTS.fields if field.message is not None and field.repeated}
+def _state(demand: Demand, decision: Decision, row: Approval, now: datetime) -> SeatState:
+    if row.valid_until is not None and row.valid_until <= now:
+        return SeatState(demand.role, row, stale=True, demand=demand, expired=True)
+    if same_question(row.decision, decision):
+        return SeatState(demand.role, row, demand=demand)
+    if not demand.reads_all and reads_the_same(row.decision, decision, demand.policies):
+        return SeatState(demand.role, row, demand=demand)
+    found = changes(row.decision, decision)
+    if not demand.reads_all:
+        found = relevant(found, decision, demand.policies) or found
+    return SeatState(demand.role, row, tuple(found), stale=True, demand=demand)
 
 
-def flat_facts(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every fact by its path, rows named by their key, without the moment they were read at."""
-    for name, value in facts.items():
-        if name in _KEYS:
-            yield from _rows(name, value)
-        else:
-            yield from _leaves(name, value)
+def _waiting(found: list[SeatState]) -> list[SeatState]:
+    empty = {one.role for one in found if not one.is_filled}
+    return [
+        SeatState(
+            one.role,
+            one.approval,
+            one.changed,
+            one.stale,
+            one.number,
+            one.demand,
+            () if one.is_filled else tuple(sorted(one.demand.after & empty)),
+            one.expired,
+            one.not_fit,
+        )
+        for one in found
+    ]
 
 
-def _rows(name: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    key = _KEYS[name]
-    if not rows:
-        yield name, "none"
-    for row in rows:
-        label = ", ".join(str(row.get(part, "")) for part in key)
-        for field, value in row.items():
-            if field not in key:
-                yield from _leaves(f"{name}[{label}].{field}", value)
-
-
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(f"{path}.{name}", item)
-    else:
-        yield path, ", ".join(map(str, value)) if isinstance(value, list) else value
+__all__ = [
+    "DEFAULT_ROLES",
+    "FieldChange",
+    "SeatState",
+    "Seating",
+    "attach_bundles",
+    "attach_seating",
+    "bundles",
+    "changes",
+    "changes_since",
+    "flat_facts",
+    "load",
+    "marked",
+    "plan_of",
+    "roles_needed",
+    "same_question",
+    "seating_of",
+    "seats_of",
+    "standing",
+    "valid_days",
+    "verdicts_of",
+]

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
 from catalog.models import BiasMeasure, Evidence
 from governance import policies, seats
 from governance.choices import BLOCKING, ReleaseState, Verdict
-from governance.models import Approval, Condition, Decision, Release
+from governance.models import Approval, Condition, Decision, Recusal, Release
 from governance.seats import FieldChange, SeatState
 from governance.services.releases import fact_job
-from portal.accounts.choices import Kind, Role
+from portal.accounts.choices import SECOND_LINE, Kind, Role
 from portal.accounts.models import Membership, User
 from portal.jobs.models import Job
 
@@ -40,7 +41,11 @@ class RuleView:
 
 @dataclass(frozen=True)
 class Seat:
-    """A role that must approve. state: open, filled, stale, or mine where the reader could decide it now."""
+    """A seat that must be filled. state: open, filled, stale, waits, not_fit, or mine: the reader could decide.
+
+    number: which of several of the role; waits_for: labels of the roles that come first; quorum: of a committee, else
+    0; opinion: whether it says fit or not fit; why: what asks it where no policy does; expired: its time ran out.
+    """
 
     role: str
     label: str
@@ -48,6 +53,19 @@ class Seat:
     approval: Approval | None
     changed: Sequence[FieldChange]
     holders: Sequence[str]
+    number: int = 1
+    waits_for: Sequence[str] = ()
+    quorum: int = 0
+    opinion: bool = False
+    why: str = ""
+    expired: bool = False
+    not_fit: Approval | None = None
+    recused: Sequence[Recusal] = ()
+
+    @property
+    def line(self) -> str:
+        """The line of defence that the seat stands in."""
+        return "second line" if self.role in SECOND_LINE else "first line"
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,7 @@ def review_of(release: Release, *, actor: User) -> Review:
     return Review(
         release=release,
         decision=decision,
-        seats=[_seat(state, release, options, _holders(release)) for state in states],
+        seats=[_seat(state, release, options, _holders(release, actor)) for state in states],
         approvals=approvals,
         rules=rules,
         asks=_with(counted, Verdict.ASK),
@@ -128,7 +146,7 @@ def review_of(release: Release, *, actor: User) -> Review:
         fails=_with(counted, Verdict.FAIL),
         passes=_with(counted, Verdict.PASS),
         advisory=[rule for rule in rules if rule.enforcement != "block"],
-        conditions=_conditions(release, approvals),
+        conditions=_conditions(release),
         evidence=_evidence(release),
         next_roles=[state.role for state in states if not state.is_filled],
         consequences=_consequences(release, states),
@@ -139,16 +157,15 @@ def review_of(release: Release, *, actor: User) -> Review:
 def decide_options(release: Release, actor: User) -> Options:
     """What the reader could decide here now, with the reason in words where it is nothing."""
     states = seats.seats_of(release, approvals_of(release))
-    waiting = [state.role for state in states if not state.is_filled]
+    waiting = list(dict.fromkeys(state.role for state in states if not state.is_filled))
     why = _why_not(release, actor, states, waiting)
     if not why:
-        roles = policies.roles_to_decide(actor, release, waiting)
+        able = [state.role for state in states if state.is_open and not state.demand.quorum]
+        roles = policies.roles_to_decide(actor, release, able)
         if roles:
             return Options(True, [str(role) for role in roles], "", ())
-        why = (
-            f"It waits for {_labels(waiting)}, and you do not hold {'that role' if len(waiting) == 1 else 'one'} here."
-        )
-    who = _holders(release) if waiting and _is_decidable(release) else {}
+        why = _why_none(release, actor, states, waiting)
+    who = _holders(release, actor) if waiting and _is_decidable(release) else {}
     names = [name for role in waiting for name in who.get(role, ())]
     return Options(False, (), why, list(dict.fromkeys(names)))
 
@@ -170,30 +187,72 @@ def _why_not(release: Release, actor: User, states: Sequence[SeatState], waiting
     current = [state.approval for state in states if state.approval is not None and state.is_filled]
     if held := policies.other_seat_of(actor, current):
         return f"You have decided already, as {held.lower()}; one person fills one seat."
+    against = next((row for row in seats.seating_of(release).not_fit if row.person_id != actor.pk), None)
+    if against is not None:
+        return f"{against.person} found this version not fit for this use; that cannot be outvoted or waived."
     return ""
 
 
+def _why_none(release: Release, actor: User, states: Sequence[SeatState], waiting: Sequence[str]) -> str:
+    """Why none of the seats is the reader's: the one that is nearly theirs says it best."""
+    held = policies.roles_of(actor, release.version.model.team_id, waiting)
+    for state in states:
+        if state.role in held and not state.is_filled:
+            if why := policies.author_conflict(actor, release, state.role):
+                return why
+            if state.waits_for:
+                return f"Your seat waits for {_labels(state.waits_for)}, who decide first."
+            if state.demand.quorum:
+                return "A committee fills your seat: its members vote in a sitting."
+    return f"It waits for {_labels(waiting)}, and you do not hold {'that role' if len(waiting) == 1 else 'one'} here."
+
+
 def _seat(state: SeatState, release: Release, options: Options, holders: Mapping[str, Sequence[str]]) -> Seat:
-    name = "filled" if state.is_filled else "stale" if state.stale else "open"
-    if release.state == ReleaseState.IN_REVIEW and not state.is_filled and state.role in options.roles:
+    name = "filled" if state.is_filled else "stale" if state.stale else "waits" if state.waits_for else "open"
+    if state.not_fit is not None and state.demand.opinion:
+        name = "not_fit"
+    elif release.state == ReleaseState.IN_REVIEW and state.is_open and state.role in options.roles:
         name = "mine"
-    label = str(Role(state.role).label)
-    return Seat(state.role, label, name, state.approval, state.changed, holders.get(state.role, ()))
+    return Seat(
+        state.role,
+        str(Role(state.role).label),
+        name,
+        state.approval,
+        state.changed,
+        holders.get(state.role, ()),
+        state.number,
+        [str(Role(role).label) for role in state.waits_for],
+        state.demand.quorum,
+        state.demand.opinion,
+        state.demand.why,
+        state.expired,
+        state.not_fit,
+        [row for row in seats.seating_of(release).recusals if row.role == state.role],
+    )
 
 
-def _holders(release: Release) -> dict[str, list[str]]:
-    """Names of who may fill each seat: role holders without those whose duties must stay apart; one query."""
+def _holders(release: Release, actor: User) -> dict[str, list[str]]:
+    """Names of who may fill each seat: holders and deputies, without whose duties stay apart; one query."""
     if hasattr(release, "loaded_holders"):
         return release.loaded_holders  # type: ignore[no-any-return]
-    roles = seats.roles_needed(release.decision) if release.decision else []
+    plan = seats.plan_of(release.decision, seats.seating_of(release).materiality) if release.decision else []
+    roles = [one.role for one in plan]
     team = release.version.model.team_id
     rows = Membership.objects.filter(
         Q(team=team) | Q(team=None), role__in=roles, ended_at=None, user__is_active=True, user__kind=Kind.PERSON
     )
     found: dict[str, list[str]] = {}
     for row in rows.select_related("user").order_by("user__name", "user_id"):
-        if not policies.conflict_of(row.user, release) and str(row.user) not in found.setdefault(row.role, []):
+        found.setdefault(row.role, [])
+        apart = policies.conflict_of(row.user, release) or policies.author_conflict(row.user, release, row.role)
+        if not apart and str(row.user) not in found[row.role]:
             found[row.role].append(str(row.user))
+    now = timezone.now()
+    for one in policies.delegations_open(actor):
+        if not one.holds_at(now) or one.role not in roles:
+            continue
+        if one.covers(release) and not policies.conflict_of(one.deputy, release):
+            found.setdefault(one.role, []).append(f"{one.deputy} (for {one.giver})")
     release.loaded_holders = found  # type: ignore[attr-defined]
     return found
 
@@ -202,10 +261,10 @@ def _evidence(release: Release) -> list[Evidence]:
     return list(Evidence.objects.filter(version=release.version_id).order_by("-pk")[:MAX_EVIDENCE])
 
 
-def _conditions(release: Release, approvals: Iterable[Approval]) -> list[Condition]:
-    if not any(row.choice == "conditions" for row in approvals):
+def _conditions(release: Release) -> list[Condition]:
+    if not getattr(release, "has_conditions", True):
         return []
-    rows = Condition.objects.filter(release=release).select_related("owner", "approval__person", "closed_by")
+    rows = Condition.objects.filter(release=release).select_related("owner", "approval__person", "set_by", "closed_by")
     return list(rows.order_by("state", "due_on", "pk"))
 
 

@@ -8,8 +8,16 @@ from celery import shared_task
 
 from catalog.models import Endpoint, ModelVersion
 from governance.gates.facts import parse_facts
-from governance.models import Decision, PolicyDraft
-from governance.services import backtests, gate_checks, reassessment
+from governance.models import Decision, PolicyDraft, Rollout
+from governance.services import (
+    approvals,
+    backtests,
+    gate_checks,
+    reassessment,
+    rollout_calls,
+    rollout_ends,
+    rollout_state,
+)
 from governance.services.decisions import decide, make_decision
 from governance.services.policies import in_force
 from portal.errors import DomainError
@@ -66,6 +74,21 @@ def shadow_job(job: Job, report: Report) -> dict[str, Any]:
     return {"drafts": len(found), "differ": sum(one.before != one.after for one in found)}
 
 
+@handler(rollout_state.CALL)
+def rollout_call_job(job: Job, report: Report) -> dict[str, Any]:
+    """Call the webhook of a rollout's deployer."""
+    report(10, "Calling the deployer")
+    rows = Rollout.objects.select_related("release__version__model", "release__endpoint", "release__decision")
+    return rollout_calls.call_webhook(rows.get(pk=job.payload["rollout"]))
+
+
 @shared_task(name="governance.tasks.sweep_due")
 def sweep_due() -> None:
     reassessment.sweep()
+    approvals.flag_expired()
+
+
+@shared_task(name="governance.tasks.sweep_rollouts")
+def sweep_rollouts() -> None:
+    """By itself, so that nothing else that fails keeps a breach from being found."""
+    rollout_ends.sweep()

@@ -29,18 +29,25 @@ class Permission(StrEnum):
     CATALOG_MODEL_CREATE = "catalog:model:create"
     CATALOG_MODEL_READ = "catalog:model:read"
     CATALOG_VERSION_CREATE = "catalog:version:create"
+    GOVERNANCE_FINDING_RAISE = "governance:finding:raise"
     GOVERNANCE_GATE_CHECK = "governance:gate:check"
     GOVERNANCE_POLICY_APPROVE = "governance:policy:approve"
     GOVERNANCE_POLICY_DRAFT = "governance:policy:draft"
     GOVERNANCE_POLICY_READ = "governance:policy:read"
     GOVERNANCE_RELEASE_DECIDE = "governance:release:decide"
+    GOVERNANCE_RELEASE_EMERGENCY = "governance:release:emergency"
+    GOVERNANCE_RELEASE_HOLD = "governance:release:hold"
     GOVERNANCE_RELEASE_READ = "governance:release:read"
     GOVERNANCE_RELEASE_REQUEST = "governance:release:request"
+    GOVERNANCE_RELEASE_ROLL_BACK = "governance:release:roll_back"
     GOVERNANCE_RELEASE_WITHDRAW = "governance:release:withdraw"
     PORTAL_HOME_READ = "portal:home:read"
     PORTAL_JOB_CANCEL = "portal:job:cancel"
     PORTAL_JOB_READ = "portal:job:read"
     PORTAL_LEDGER_READ = "portal:ledger:read"
+    PORTAL_NOTICE_MANAGE = "portal:notice:manage"
+    PORTAL_PASSKEY_APPROVE = "portal:passkey:approve"
+    PORTAL_PASSKEY_OWN = "portal:passkey:own"
     PORTAL_STYLEGUIDE_READ = "portal:styleguide:read"
     PORTAL_TOKEN_OWN = "portal:token:own"  # noqa: S105 (a permission's name)
     PORTAL_USER_MANAGE = "portal:user:manage"
@@ -55,6 +62,7 @@ _READ = {
     P.PORTAL_HOME_READ,
     P.PORTAL_JOB_READ,
     P.PORTAL_LEDGER_READ,
+    P.PORTAL_PASSKEY_OWN,
 }
 _BUILD = _READ | {
     P.AUDITS_EVIDENCE_PACK_CREATE,
@@ -71,6 +79,7 @@ _BUILD = _READ | {
     P.PORTAL_TOKEN_OWN,
 }
 _REVIEW = _READ | {
+    P.GOVERNANCE_FINDING_RAISE,
     P.AUDITS_EVIDENCE_PACK_CREATE,
     P.AUDITS_TEST_RUN_CREATE,
     P.CATALOG_ATTESTATION_RECORD,
@@ -79,21 +88,42 @@ _REVIEW = _READ | {
     P.GOVERNANCE_POLICY_APPROVE,
     P.GOVERNANCE_POLICY_DRAFT,
     P.GOVERNANCE_RELEASE_DECIDE,
+    P.GOVERNANCE_RELEASE_EMERGENCY,
+    P.GOVERNANCE_RELEASE_HOLD,
+    P.GOVERNANCE_RELEASE_ROLL_BACK,
     P.PORTAL_JOB_CANCEL,
+    P.PORTAL_PASSKEY_APPROVE,
     P.PORTAL_TOKEN_OWN,
 }
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset(_READ - {P.PORTAL_LEDGER_READ}),
     Role.DEVELOPER: frozenset(_BUILD),
-    Role.MODEL_OWNER: frozenset(_BUILD | {P.CATALOG_MODEL_CREATE, P.CATALOG_ENDPOINT_CREATE}),
+    Role.MODEL_OWNER: frozenset(
+        _BUILD
+        | {
+            P.CATALOG_MODEL_CREATE,
+            P.CATALOG_ENDPOINT_CREATE,
+            P.GOVERNANCE_RELEASE_EMERGENCY,
+            P.GOVERNANCE_RELEASE_ROLL_BACK,
+        }
+    ),
     Role.VALIDATOR: frozenset(_REVIEW | {P.CATALOG_FACT_RECORD}),
     Role.RISK: frozenset(_REVIEW),
     Role.FAIRNESS: frozenset(_REVIEW),
     Role.LEGAL: frozenset(_REVIEW),
     Role.COMPLIANCE: frozenset(_REVIEW),
-    Role.AUDITOR: frozenset(_READ | {P.AUDITS_EVIDENCE_PACK_CREATE, P.PORTAL_TOKEN_OWN}),
+    Role.AUDITOR: frozenset(_READ | {P.AUDITS_EVIDENCE_PACK_CREATE, P.GOVERNANCE_FINDING_RAISE, P.PORTAL_TOKEN_OWN}),
     Role.ADMIN: frozenset(
-        {P.PORTAL_HOME_READ, P.PORTAL_JOB_READ, P.PORTAL_STYLEGUIDE_READ, P.PORTAL_USER_MANAGE, P.PORTAL_LEDGER_READ}
+        {
+            P.PORTAL_HOME_READ,
+            P.PORTAL_JOB_READ,
+            P.PORTAL_LEDGER_READ,
+            P.PORTAL_NOTICE_MANAGE,
+            P.PORTAL_PASSKEY_APPROVE,
+            P.PORTAL_PASSKEY_OWN,
+            P.PORTAL_STYLEGUIDE_READ,
+            P.PORTAL_USER_MANAGE,
+        }
     ),
 }
 del P

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "portal.accounts",
     "portal.ledger",
     "portal.jobs",
+    "portal.notices",
     "portal",
     "catalog",
     "governance",
@@ -177,6 +178,13 @@ ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("GATEHOUSE_PROXIES", default=0)
 SESSION_COOKIE_AGE = 12 * 3600
 
+# ------------------------------------------------------------------ passkeys
+# The origin that a browser signs for, and the name that its keys belong to: the host, or a domain above it.
+PASSKEY_ORIGIN = "/".join(PUBLIC_URL.split("/")[:3])
+PASSKEY_RP_ID = env.str("GATEHOUSE_PASSKEY_RP_ID", default=PUBLIC_HOST.split(":")[0])
+# The risk tiers in which a decision counts only when it is signed, e.g. "high" or "high,limited".
+PASSKEY_TIERS = env.list("GATEHOUSE_PASSKEY_TIERS", default=[])
+
 # ------------------------------------------------------------------ security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -234,6 +242,7 @@ SPECTACULAR_SETTINGS = {
         "DraftStateEnum": "governance.choices.DraftState",
         "PolicyKindEnum": "governance.choices.PolicyKind",
         "VerdictEnum": "governance.choices.Verdict",
+        "VoteChoiceEnum": "governance.choices.VoteChoice",
         "DecidingRoleEnum": [
             ("validator", "Validator"),
             ("risk", "Risk reviewer"),
@@ -242,6 +251,7 @@ SPECTACULAR_SETTINGS = {
             ("compliance", "Compliance reviewer"),
         ],
         "JobStateEnum": "portal.jobs.choices.State",
+        "MaterialityEnum": "governance.choices.Materiality",
         "ReleaseStateEnum": "governance.choices.ReleaseState",
     },
 }
@@ -273,9 +283,23 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "sweep-jobs": {"task": "portal.jobs.tasks.sweep_jobs", "schedule": 5.0, "options": {"expires": 20}},
+    "tell": {"task": "portal.notices.tasks.tell", "schedule": 3.0, "options": {"expires": 20}},
+    "prune-notices": {"task": "portal.notices.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-staged": {"task": "audits.tasks.sweep_staged", "schedule": 300.0, "options": {"expires": 300}},
     "sweep-due": {"task": "governance.tasks.sweep_due", "schedule": 30.0, "options": {"expires": 60}},
+    "sweep-rollouts": {"task": "governance.tasks.sweep_rollouts", "schedule": 15.0, "options": {"expires": 30}},
 }
+
+# ------------------------------------------------------------------ notices
+# smtp://USER:PASSWORD@HOST:PORT, smtp+tls://… for STARTTLS, smtp+ssl://… for TLS. Without it no e-mail is sent.
+MAIL_URL = env.str("GATEHOUSE_MAIL_URL", default="")
+MAIL_ENABLED = bool(MAIL_URL)
+if MAIL_ENABLED:
+    globals().update(env.email_url("GATEHOUSE_MAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("GATEHOUSE_MAIL_FROM", default=f"{SITE_NAME} <gatehouse@{PUBLIC_HOST.split(':')[0]}>")
+# Networks inside that webhooks may call although they are not public, such as 10.1.0.0/16.
+WEBHOOK_NETWORKS = env.list("GATEHOUSE_WEBHOOK_NETWORKS", default=[])
 
 # ------------------------------------------------------------------ evidence
 TSA_URL = env.str("GATEHOUSE_TSA_URL", default="")

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 
 from audits.models import EvidencePack
 from audits.services.certificates import ca_pem
+from audits.services.signatures import write_files
 from catalog.services.blobs import open_blob
 from portal.errors import Conflict, InvalidInput
 from portal.ledger.selectors import key_pem
@@ -21,7 +22,8 @@ SUMS = "SHA256SUMS"
 
 
 def export_pack(pack: EvidencePack, folder: Path) -> list[Path]:
-    """Write report.pdf, evidence.json, ca.pem, log.pub, log.key, checkpoint.note, proofs/, VERIFY.md, SHA256SUMS.
+    """Write report.pdf, evidence.json, ca.pem, log.pub, log.key, checkpoint.note, proofs/, signatures/, VERIFY.md,
+    SHA256SUMS.
 
     The folder appears whole or not at all. Raises Conflict for a pack that is not made, InvalidInput for a
     folder that is there and not empty.
@@ -66,6 +68,7 @@ def _fill(pack: EvidencePack, folder: Path) -> None:
         told = {key: row[key] for key in ("index", "event", "subject", "leaf_hash", "proof")}
         told |= {"size": ledger["checkpoint"]["size"], "root": ledger["checkpoint"]["root"]}
         stem.with_suffix(".json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    write_files(document.get("signatures", ()), folder / "signatures")
     (folder / "VERIFY.md").write_text(render_to_string("reports/verify.md", {"doc": document, "pack": pack}))
     _sums(folder)
 

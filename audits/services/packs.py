@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from audits.models import EvidencePack
-from audits.proof import check_ledger
+from audits.proof import check_ledger, check_signatures, check_witnesses, key_history
 from audits.services import rendering, report_data
 from audits.services.sealing import seal, verify_pdf
 from catalog.models import Blob
@@ -61,6 +61,10 @@ def run_pack(job: Job, report: Report) -> dict[str, Any]:
         document = report_data.build_document(pack)
         if problems := check_ledger(document["ledger"]):
             raise JobFailed(f"The ledger does not prove this release: {problems[0]}. Run ledger verify.")
+        history = key_history(row["leaf"] for row in document["ledger"]["entries"])
+        told, checkpoint = document["signatures"], document["ledger"]["checkpoint"]
+        if problems := check_signatures(told, history) + check_witnesses(told, checkpoint):
+            raise JobFailed(f"A signature does not hold: {problems[0]}.")
         report(30, "Rendering the report")
         unsigned = rendering.render_pdf(document)
         report(75, "Sealing the report")

@@ -10,11 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from audits.models import EvidencePack
-from audits.services import proofs
+from audits.services import proofs, signatures
 from audits.services.sealing import current_seal
 from catalog.models import BiasMeasure, Deployment, Evidence, Metric, ModelVersion
 from catalog.selectors import current_bias, current_metrics
-from governance.models import Approval, Condition, Decision, Release
+from governance.models import Approval, Condition, Decision, Emergency, Finding, Release
 from portal.accounts.models import User
 from portal.ledger.models import LedgerEntry
 
@@ -34,6 +34,7 @@ def build_document(pack: EvidencePack) -> dict[str, Any]:
         last = LedgerEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         document, subjects = _gather(pack)
     document["ledger"] = proofs.prove(proofs.entries_about(subjects, up_to=last))
+    signatures.add_consistency(document["signatures"], document["ledger"]["checkpoint"]["size"])
     index = {(row["subject"]["type"], row["subject"]["id"]): row["index"] for row in document["ledger"]["entries"]}
     for kind, rows in (("approval", document["approvals"]), ("evidence", document["evidence"])):
         for row in rows:
@@ -53,8 +54,10 @@ def _gather(pack: EvidencePack) -> tuple[dict[str, Any], list[tuple[str, object]
         "decision",
     ).get(pk=pack.release_id)
     version, decision = release.version, release.decision
-    approvals = list(release.approvals.select_related("person", "decision").order_by("pk"))
-    conditions = list(release.conditions.select_related("owner", "closed_by", "approval").order_by("pk"))
+    approvals = list(release.approvals.select_related("person", "decision", "signature").order_by("pk"))
+    conditions = list(release.conditions.select_related("owner", "closed_by", "approval", "set_by").order_by("pk"))
+    findings = list(version.findings.select_related("owner", "raised_by", "closed_by").order_by("pk"))
+    emergency = Emergency.objects.filter(release=release).select_related("declared_by", "reviewed_by").first()
     evidence = list(version.evidence.select_related("recorded_by").order_by("pk"))
     deployments = list(Deployment.objects.filter(release_ref=release.public_id).order_by("pk"))
     bundle = _bundle(decision)
@@ -62,7 +65,10 @@ def _gather(pack: EvidencePack) -> tuple[dict[str, Any], list[tuple[str, object]
     subjects += [("decision", decision.pk)] if decision else []
     subjects += [("approval", row.pk) for row in approvals] + [("condition", row.pk) for row in conditions]
     subjects += [("evidence", row.pk) for row in evidence] + [("deployment", row.pk) for row in deployments]
-    subjects += [("policy_version", row.pk) for row in bundle]
+    subjects += [("policy_version", row.pk) for row in bundle] + [("finding", row.pk) for row in findings]
+    subjects += [("emergency", emergency.pk)] if emergency else []
+    signed, of_signed = signatures.gather(release)
+    subjects += of_signed
     document = {
         "schema": SCHEMA,
         "pack": {
@@ -87,7 +93,10 @@ def _gather(pack: EvidencePack) -> tuple[dict[str, Any], list[tuple[str, object]
             for row in bundle
         ],
         "approvals": [_approval(row, decision) for row in approvals],
+        "signatures": signed,
         "conditions": [_condition(row) for row in conditions],
+        "findings": [_finding(row) for row in findings],
+        "emergency": _emergency(emergency),
         "evidence": [_evidence(row) for row in evidence],
         "metrics": [_metric(row) for row in current_metrics([version.pk])[version.pk]],
         "bias": [_bias(row) for row in current_bias([version.pk])[version.pk]],
@@ -115,6 +124,12 @@ def _release(release: Release) -> dict[str, Any]:
         "due_at": moment(release.due_at),
         "live_at": moment(release.live_at),
         "ended_at": moment(release.ended_at),
+        "valid_until": moment(release.valid_until),
+        "fallback": str(release.get_fallback_display()),
+        "fallback_version": str(release.fallback_version) if release.fallback_version else None,
+        "fallback_text": release.fallback_text,
+        "stop_reason": release.stop_reason,
+        "stopped_at": moment(release.stopped_at),
         "words": release.words,
         "endpoint": {
             "name": endpoint.name,
@@ -196,6 +211,7 @@ def _approval(row: Approval, decision: Decision | None) -> dict[str, Any]:
         "decision": row.decision.public_id,
         "decision_sha256": row.decision_digest,
         "same_facts_as_now": same,
+        "signed": hasattr(row, "signature"),
     }
 
 
@@ -205,9 +221,47 @@ def _condition(row: Condition) -> dict[str, Any]:
         "owner": str(row.owner),
         "due_on": row.due_on.isoformat(),
         "state": row.state,
-        "set_by": str(row.approval.get_role_display()),
+        "set_by": str(row.approval.get_role_display()) if row.approval else str(row.setter),
+        "proof_wanted": row.proof_wanted,
+        "on_overdue": str(row.get_on_overdue_display()),
+        "overdue_at": moment(row.overdue_at),
         "closed_at": moment(row.closed_at),
         "proof": row.proof,
+    }
+
+
+def _finding(row: Finding) -> dict[str, Any]:
+    return {
+        "id": row.public_id,
+        "severity": str(row.severity),
+        "text": row.text,
+        "cause": row.cause,
+        "raised_by": str(row.raised_by),
+        "raised_at": moment(row.raised_at),
+        "owner": str(row.owner),
+        "due_on": row.due_on.isoformat(),
+        "overdue_at": moment(row.overdue_at),
+        "state": row.state,
+        "closed_at": moment(row.closed_at),
+        "proof": row.proof,
+    }
+
+
+def _emergency(row: Emergency | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "declared_by": str(row.declared_by),
+        "role": str(row.get_role_display()),
+        "reason": row.reason,
+        "declared_at": moment(row.declared_at),
+        "decision_sha256": row.decision_digest,
+        "review_due_at": moment(row.review_due_at),
+        "state": row.state,
+        "reviewed_by": str(row.reviewed_by) if row.reviewed_by else None,
+        "reviewed_at": moment(row.reviewed_at),
+        "outcome": str(row.get_outcome_display()) if row.outcome else None,
+        "review": row.review,
     }
 
 

@@ -43,29 +43,40 @@ def lock_endpoint(endpoint_id: int) -> Endpoint:
     return Endpoint.objects.select_for_update(of=("self",)).select_related("team").get(pk=endpoint_id)
 
 
+def close_deployment(endpoint: Endpoint, *, actor: User | None, release_ref: str, now: datetime) -> Deployment | None:
+    """Let nothing answer at the endpoint any more, in the caller's transaction: what answered, or None.
+
+    The caller holds the endpoint's lock. actor None is the portal itself.
+    """
+    live = endpoint.deployments.select_for_update().filter(during__upper_inf=True).first()
+    if live is None:
+        return None
+    live.during = DateTimeTZRange(live.during.lower, now, "[)")
+    live.save(update_fields=["during"])
+    record(
+        actor=actor,
+        event="catalog:deployment:closed",
+        subject=live,
+        body={"endpoint": endpoint.name, "version": str(live.version), "release": release_ref},
+        now=now,
+    )
+    return live
+
+
 def open_deployment(
-    endpoint: Endpoint, version: ModelVersion, *, actor: User, release_ref: str, now: datetime
+    endpoint: Endpoint, version: ModelVersion, *, actor: User | None, release_ref: str, now: datetime
 ) -> tuple[Deployment, Deployment | None]:
     """Close what answers at the endpoint and open the version, in the caller's transaction.
 
     The caller holds the endpoint's lock. Returns (opened, closed or None). Raises Conflict when the version
     already answers there.
     """
-    live = endpoint.deployments.select_for_update().filter(during__upper_inf=True).first()
+    live = endpoint.deployments.filter(during__upper_inf=True).first()
     if live is not None and live.version_id == version.pk:
         raise Conflict(
             f"{version} already answers at {endpoint}.", code="already-live", how="There is nothing to release."
         )
-    if live is not None:
-        live.during = DateTimeTZRange(live.during.lower, now, "[)")
-        live.save(update_fields=["during"])
-        record(
-            actor=actor,
-            event="catalog:deployment:closed",
-            subject=live,
-            body={"endpoint": endpoint.name, "version": str(live.version), "release": release_ref},
-            now=now,
-        )
+    closed = close_deployment(endpoint, actor=actor, release_ref=release_ref, now=now)
     opened = Deployment.objects.create(
         endpoint=endpoint, version=version, release_ref=release_ref, during=DateTimeTZRange(now, None, "[)")
     )
@@ -76,4 +87,4 @@ def open_deployment(
         body={"endpoint": endpoint.name, "version": str(version), "release": release_ref},
         now=now,
     )
-    return opened, live
+    return opened, closed

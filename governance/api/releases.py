@@ -15,6 +15,7 @@ from governance.choices import ReleaseState
 from governance.models import Release
 from governance.policies import condition_owners
 from governance.services.approvals import ConditionDraft, decide_release
+from governance.services.fallbacks import Fallback
 from governance.services.releases import request_release, withdraw_release
 from portal.access import Permission
 from portal.accounts.models import User
@@ -56,7 +57,8 @@ class _Detail:
         self._release = release
         self.seats = seats
         self.rules = release.decision.result.get("rules", []) if release.decision else []
-        rows = release.approvals.select_related("person", "decision").prefetch_related("conditions__owner")
+        rows = release.approvals.select_related("person", "decision", "delegation__giver")
+        rows = rows.prefetch_related("conditions__owner")
         self.approvals = list(rows.order_by("-pk"))
 
     def __getattr__(self, name: str) -> Any:
@@ -89,9 +91,25 @@ class ReleasesView(GatehouseView):
         data = given.validated_data
         version = version_named(self.actor, data["model"], data["version"])
         endpoint = endpoint_named(self.actor, data["endpoint"])
-        release = request_release(version, endpoint, actor=self.actor, words=data["words"], due_at=data["due_at"])
+        release = request_release(
+            version,
+            endpoint,
+            actor=self.actor,
+            words=data["words"],
+            due_at=data["due_at"],
+            valid_until=data["valid_until"],
+            fallback=self._fallback(data),
+            draft=data["draft"],
+        )
         body = detail(selectors.release_numbered(self.actor, release.pk), self.actor)
         return Response(body, status=201, headers={"Location": body["url"]})
+
+    def _fallback(self, data: dict[str, Any]) -> Fallback | None:
+        given = data["fallback"]
+        if given is None:
+            return None
+        named = version_named(self.actor, data["model"], given["version"]) if given["version"] else None
+        return Fallback(given["kind"], named, given["text"])
 
 
 class ReleaseView(GatehouseView):
@@ -121,6 +139,7 @@ class ReleaseDecisionsView(GatehouseView):
             decision_digest=data["decision_digest"],
             reason=data["reason"],
             conditions=[self._draft(row, index, one) for index, one in enumerate(data["conditions"])],
+            opinion=data["opinion"],
         )
         return Response(detail(selectors.release_numbered(self.actor, row.pk), self.actor), status=201)
 
@@ -135,7 +154,7 @@ class ReleaseDecisionsView(GatehouseView):
                 field=f"conditions[{index}].owner",
                 how="Give the user name of an active person with a role in the model's team.",
             )
-        return ConditionDraft(text=data["text"], owner=owner, due_on=data["due_on"])
+        return ConditionDraft(**{**data, "owner": owner})
 
 
 class ReleaseWithdrawView(GatehouseView):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from governance.choices import DECIDING_ROLES, ConditionState, DecisionChoice, ReleaseState, Verdict
+from governance.api.lifecycle_serializers import EmergencyOut, FallbackIO, fallback_of
+from governance.choices import DECIDING_ROLES, ConditionState, DecisionChoice, Opinion, Overdue, ReleaseState, Verdict
 from governance.models import Approval, Condition, Decision, Release
 
 
@@ -93,6 +95,13 @@ class ReleaseIn(serializers.Serializer):
     endpoint = serializers.CharField(max_length=80)
     words = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
     due_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    valid_until = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Not live by then, it expires."
+    )
+    fallback = FallbackIO(
+        required=False, allow_null=True, default=None, help_text="By default what is live there now, or suspension."
+    )
+    draft = serializers.BooleanField(required=False, default=False, help_text="Write it down; ask for it later.")
 
 
 class WithdrawIn(serializers.Serializer):
@@ -105,6 +114,8 @@ class ConditionIn(serializers.Serializer):
         max_length=60, help_text="User name of who does it: somebody with a role in the model's team."
     )
     due_on = serializers.DateField()
+    proof_wanted = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    on_overdue = serializers.ChoiceField(choices=Overdue.choices, required=False, default=Overdue.FLAG)
 
 
 class DecisionIn(serializers.Serializer):
@@ -115,6 +126,13 @@ class DecisionIn(serializers.Serializer):
         help_text="The digest of the decision that you saw: `decision.digest` of the release.",
     )
     reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    opinion = serializers.ChoiceField(
+        choices=Opinion.choices,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What validation says, where its seat is asked; left out, it follows from the choice.",
+    )
     conditions = ConditionIn(many=True, required=False, default=list)
 
     def validate_decision_digest(self, value: str) -> str:
@@ -134,10 +152,14 @@ class ApprovalOut(serializers.ModelSerializer):
     person = serializers.CharField(source="person.username")
     decision = serializers.CharField(source="decision.public_id")
     conditions = ConditionOut(many=True, read_only=True)
+    in_place_of = serializers.CharField(source="delegation.giver.username", allow_null=True, default=None)
 
     class Meta:
         model = Approval
-        fields = ("id", "role", "choice", "person", "decision", "decision_digest", "reason", "decided_at", "conditions")
+        fields = (
+            *("id", "role", "choice", "person", "decision", "decision_digest", "reason", "decided_at", "conditions"),
+            *("opinion", "valid_until", "in_place_of", "sitting"),
+        )
 
 
 class DecisionShort(serializers.ModelSerializer):
@@ -170,13 +192,25 @@ class ReleaseOut(serializers.ModelSerializer):
     state = serializers.ChoiceField(choices=ReleaseState.choices)
     requested_by = serializers.CharField(source="requested_by.username")
     decision = DecisionShort(allow_null=True)
+    fallback = serializers.SerializerMethodField()
+    emergency = serializers.SerializerMethodField()
 
     class Meta:
         model = Release
         fields = (
             *("id", "url", "model", "version", "endpoint", "state", "words", "requested_by", "requested_at"),
-            *("due_at", "live_at", "ended_at", "decision"),
+            *("due_at", "live_at", "ended_at", "decision", "valid_until", "fallback", "held_from", "stop_reason"),
+            *("stopped_at", "emergency"),
         )
+
+    @extend_schema_field(FallbackIO)
+    def get_fallback(self, release: Release) -> dict[str, Any]:
+        return fallback_of(release)
+
+    @extend_schema_field(EmergencyOut(allow_null=True))
+    def get_emergency(self, release: Release) -> dict[str, Any] | None:
+        row = getattr(release, "emergency", None)
+        return EmergencyOut(row).data if row is not None else None
 
     def get_url(self, release: Release) -> str:
         return f"/api/v1/releases/{release.public_id}"
@@ -185,7 +219,14 @@ class ReleaseOut(serializers.ModelSerializer):
 class SeatOut(serializers.Serializer):
     role = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    state = serializers.CharField(help_text="open, mine, filled or stale")
+    state = serializers.CharField(help_text="open, mine, filled, stale, waits or not_fit")
+    number = serializers.IntegerField(help_text="Which of several seats of the role.")
+    line = serializers.CharField(help_text="The line of defence that the seat stands in.")
+    waits_for = serializers.ListField(child=serializers.CharField(), help_text="Roles that decide first.")
+    quorum = serializers.IntegerField(help_text="Votes of yes that a committee's approval needs; 0 for one person.")
+    opinion = serializers.BooleanField(help_text="Whether the seat says fit, fit with conditions or not fit.")
+    why = serializers.CharField(help_text="What asks the seat, where no policy does.")
+    expired = serializers.BooleanField(help_text="Whether the approval's time ran out.")
     holders = serializers.ListField(child=serializers.CharField())
     approval = ApprovalOut(allow_null=True)
     changed = serializers.SerializerMethodField()

@@ -12,6 +12,7 @@ from typing import Any
 from governance.gates.cost import Meter
 from governance.gates.errors import GateError
 from governance.gates.reads import Reads
+from governance.gates.seating import Asked
 
 MAX_SAFE_INTEGER = 2**53 - 1
 PARAM_TYPES = {"double": float, "int": int, "bool": bool, "string": str}
@@ -77,7 +78,7 @@ class Policy:
     params: Mapping[str, Param]
     variables: tuple[tuple[str, str], ...]
     rules: tuple[Rule, ...]
-    approvals: tuple[str, ...]
+    approvals: tuple[Asked, ...]
     tests: tuple[Case, ...]
     variable_reads: Mapping[str, Reads] = field(default_factory=dict)
     review_by: date | None = None

@@ -22,6 +22,7 @@ from governance.gates.ordered import ordered
 from governance.gates.rego import RegoPolicy
 from governance.gates.rego_judge import recorded, rules_of, to_ask
 from governance.gates.schema import FACTS_SCHEMA, schema_of
+from governance.gates.seating import asked_of
 from governance.gates.sets import GIVEN, PolicySet, Resolved, Settings, resolve
 
 DECISION_SCHEMA = "gatehouse.decision/1"
@@ -46,13 +47,13 @@ class RuleResult:
 
 @dataclass(frozen=True)
 class PolicyResult:
-    """What one policy said as a whole, and the roles that must approve because it applies."""
+    """What one policy said as a whole, and the seats that must approve because it applies."""
 
     name: str
     digest: str
     enforcement: str
     verdict: str
-    approvals: tuple[str, ...]
+    approvals: tuple[Any, ...]
     # Where each setting comes from, what does not hold and what could not be settled: only where sets were given.
     settings: Settings | None = None
 
@@ -169,7 +170,7 @@ def evaluate(
         ]
         rules += found
         verdict = worst([rule.verdict for rule in found])
-        approvals = one.policy.approvals if one.applies is True and mode == "block" else ()
+        approvals = asked_of(one.policy.approvals, facts) if one.applies is True and mode == "block" else ()
         settings = one.settings if sets else None
         results.append(PolicyResult(name, one.policy.digest, mode, verdict, approvals, settings))
     counted = [one.verdict for one in results if one.enforcement == "block"]

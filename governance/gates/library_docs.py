@@ -110,7 +110,7 @@ def _applies(policy: Policy) -> str:
 
 
 def _approvals(policy: Policy) -> str:
-    return f" Always to be approved by: {', '.join(policy.approvals)}." if policy.approvals else ""
+    return f" Always to be approved by: {'; '.join(map(str, policy.approvals))}." if policy.approvals else ""
 
 
 def _or(values: Iterable[Any]) -> str:

@@ -17,6 +17,7 @@ from governance.gates.facts import canonical_bytes, read_facts
 from governance.gates.parts import PARAM_NAME, Parts, lookalike
 from governance.gates.reads import Reads, reads_of
 from governance.gates.schema import FACTS
+from governance.gates.seating import read_seats
 from governance.gates.shapes import Field, Message
 from governance.gates.yaml_source import Node, Source, read
 
@@ -71,7 +72,7 @@ class _Loader(Parts):
             params=params,
             variables=variables,
             rules=rules,
-            approvals=self._approvals(top.get("approvals")),
+            approvals=read_seats(self, top.get("approvals")),
             tests=self._tests(top.get("tests"), [rule.id for rule in rules]),
             variable_reads=known,
             review_by=review_by,
@@ -203,9 +204,6 @@ class _Loader(Parts):
                 raise self.source.at(value, f"{value.shown} is no limit of age.", how=how)
             found[name] = int(match.group(1))
         return found
-
-    def _approvals(self, node: Node | None) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.role(item) for item in self.items(node, "approvals")))
 
     def _tests(self, node: Node | None, rule_ids: list[str]) -> tuple[Case, ...]:
         found: list[Case] = []

@@ -17,6 +17,7 @@ from governance.gates.document import Policy
 from governance.gates.errors import FactsError
 from governance.gates.facts import Facts, canonical_bytes, read_facts
 from governance.gates.parts import ROLES, Parts
+from governance.gates.seating import read_seats
 from governance.gates.yaml_source import Node, Source
 
 KIND = "RegoPolicy"
@@ -107,7 +108,7 @@ class _Loader(Parts):
             params={},
             variables=(),
             rules=(),
-            approvals=tuple(dict.fromkeys(self.role(item) for item in self.items(top.get("approvals"), "approvals"))),
+            approvals=read_seats(self, top.get("approvals")),
             tests=(),
             review_by=review_by,
             opa=self._opa(top["opa"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governance.gates.schema_1 import FACTS_1
-from governance.gates.shapes import count, extended, flag, number, text, time
+from governance.gates.shapes import count, date, extended, flag, group, number, rows, text, time
 
 NAME = "gatehouse.facts/2"
 
@@ -14,7 +14,26 @@ _EVIDENCE = text("evidence", "Number of the evidence or attestation that this wa
 FACTS_2 = extended(
     FACTS_1,
     {
-        "": (text("schema", f"Version of this schema: {NAME}."),),
+        "": (
+            text("schema", f"Version of this schema: {NAME}."),
+            group(
+                "conditions",
+                "Conditions",
+                "What was promised with approvals of this model at this endpoint.",
+                count("open", "Conditions of other releases still open; those of this release count once overdue."),
+                count("overdue", "Conditions that are open past their day, of this release too."),
+            ),
+            rows(
+                "findings",
+                "Finding",
+                "Findings on the version that are still open.",
+                ("id",),
+                text("id", "Number of the finding, such as F-3."),
+                text("severity", "low, medium, high or critical."),
+                date("due", "Day by which it must be closed."),
+                flag("overdue", "Whether that day is over."),
+            ),
+        ),
         "subject": (
             text("moment", "Why it is asked: check, request, live (a release) or running (production watched)."),
             text("registered_by", "Who registered the version, as an opaque identity; never a name."),

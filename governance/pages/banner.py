@@ -101,9 +101,11 @@ def _live(release: Release, review: Review, options: Options) -> Banner:
         roles = role_words([seat.role for seat in stale]).capitalize()
         text = f"{roles} approved another decision than the one that holds now. It stays live until somebody acts."
         return Banner("warn", "rotate-ccw", "Live, on an approval that no longer counts", text, to_decide=options.may)
-    return Banner(
-        "pass", "circle-play", f"Live at {release.endpoint.name}", "Every approval is for the facts that hold now."
-    )
+    title = f"Live at {release.endpoint.name}"
+    if waiting := [seat.role for seat in review.seats if seat.state != "filled"]:
+        text = f"{role_words(waiting).capitalize()} did not approve it before it went live."
+        return Banner("warn", "shield-alert", title, text, to_decide=options.may)
+    return Banner("pass", "circle-play", title, "Every approval is for the facts that hold now.")
 
 
 def _plain(release: Release, review: Review) -> Banner:
@@ -118,6 +120,18 @@ def _plain(release: Release, review: Review) -> Banner:
         ),
         S.REJECTED: Banner("fail", "octagon-x", f"Rejected{by}", "It is over. Another version needs another release."),
         S.WITHDRAWN: Banner("idle", "undo-2", "Withdrawn", "It was taken back before a decision. Nothing went live."),
+        S.DRAFT: Banner(
+            "idle", "pen-line", "A draft", "Nobody has asked for it yet. The gates run when somebody does."
+        ),
+        S.APPROVED: Banner("pass", "circle-check", "Approved", "Every seat is filled. It goes on by itself."),
+        S.ROLLING_OUT: Banner("warn", "layers", "Rolling out", "It answers a part of the traffic, as its plan says."),
+        S.BURN_IN: Banner("warn", "eye", "Burn-in", "It answers all traffic and is watched before it counts as live."),
+        S.HELD: Banner("warn", "pause", "Held", "Nothing moves on until the second line resumes it."),
+        S.SUSPENDED: Banner("fail", "ban", "Suspended", f"It does not answer at {release.endpoint.name}."),
+        S.ROLLED_BACK: Banner("fail", "undo-2", "Rolled back", "It is over. Another version needs another release."),
+        S.EXPIRED: Banner(
+            "idle", "calendar-clock", "Expired", "It was not live in time. Nothing went live; ask again."
+        ),
         S.SUPERSEDED: Banner(
             "idle", "history", "Superseded", f"Another release answers at {release.endpoint.name} since it ended."
         ),

@@ -15,6 +15,7 @@ from governance.pages.forms import DecisionForm
 from governance.pages.panels import decision_form, release_context
 from governance.policies import condition_owners
 from governance.services.approvals import decide_release
+from governance.services.statements import signed_from
 from portal.access import Permission
 from portal.errors import DomainError, NotFound
 from portal.pages.base import Page
@@ -52,6 +53,8 @@ class ReleaseDecidePage(Page):
                 decision_digest=data["decision_digest"],
                 reason=data["reason"],
                 conditions=data["conditions"],
+                signature=signed_from(request.POST),
+                opinion=data["opinion"],
             )
         except NotFound:
             raise

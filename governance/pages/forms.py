@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from catalog.models import Endpoint, ModelVersion
-from governance.choices import DecisionChoice
+from governance.choices import DecisionChoice, FallbackKind, Opinion, Overdue
 from governance.services.approvals import ConditionDraft
 from portal.accounts.choices import Role
 from portal.accounts.models import User
@@ -32,6 +32,8 @@ class ConditionForm(forms.Form):
     due_on = forms.DateField(
         required=False, label="Until", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
+    proof_wanted = forms.CharField(max_length=2000, required=False, label="What will show it (optional)", strip=True)
+    on_overdue = forms.ChoiceField(required=False, label="If it is late", choices=Overdue.choices)
 
     def __init__(self, *args: Any, people: Sequence[User] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,7 +62,13 @@ class ConditionForm(forms.Form):
         data = self.cleaned_data
         if not data.get("text"):
             return None
-        return ConditionDraft(text=data["text"], owner=self.people[data["owner"]], due_on=data["due_on"])
+        return ConditionDraft(
+            text=data["text"],
+            owner=self.people[data["owner"]],
+            due_on=data["due_on"],
+            proof_wanted=data.get("proof_wanted", ""),
+            on_overdue=data.get("on_overdue") or Overdue.FLAG,
+        )
 
 
 class DecisionForm(forms.Form):
@@ -72,6 +80,7 @@ class DecisionForm(forms.Form):
         error_messages={"required": "Choose what you decide.", "invalid_choice": "Choose one of the four decisions."},
     )
     role = forms.ChoiceField(label="You decide as", error_messages={"required": "Choose the role you decide in."})
+    opinion = forms.ChoiceField(required=False, choices=[("", "Follows from my decision"), *Opinion.choices])
     reason = forms.CharField(max_length=4000, required=False, strip=True, widget=forms.Textarea(attrs={"rows": 4}))
     decision_digest = forms.CharField(
         widget=forms.HiddenInput,
@@ -127,6 +136,18 @@ class ReleaseForm(forms.Form):
         required=False,
         strip=True,
         widget=forms.Textarea(attrs={"rows": 5}),
+    )
+    fallback = forms.ChoiceField(
+        label="If it must go back",
+        required=False,
+        choices=[
+            ("", "To what answers there now, or else the endpoint is suspended"),
+            (FallbackKind.SUSPEND, "The endpoint is suspended"),
+            (FallbackKind.MANUAL, "To a manual process"),
+        ],
+    )
+    fallback_text = forms.CharField(
+        label="The manual process", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
 
     def __init__(self, *args: Any, versions: Any, endpoints: Any, **kwargs: Any) -> None:

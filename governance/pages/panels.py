@@ -7,11 +7,14 @@ from typing import Any
 from django.http import HttpRequest
 
 from governance import selectors
-from governance.choices import OPEN_STATES, DecisionChoice, ReleaseState, Verdict
+from governance.choices import WITHDRAWABLE, DecisionChoice, ReleaseState, Verdict
 from governance.models import Release
 from governance.pages import banner, extensions, gatelist, measures
 from governance.pages.forms import DecisionForm
+from governance.pages.lifeline import lifeline
+from governance.pages.seat_panel import seat_context
 from governance.policies import condition_owners
+from governance.pulse import pulse
 from portal.access import Permission, can
 from portal.accounts.choices import Role
 from portal.accounts.models import User
@@ -37,10 +40,13 @@ def release_context(
 ) -> dict[str, Any]:
     """All that `governance/release.html` draws. `refused`: why the act that was just tried did not happen."""
     actor: User = request.user  # type: ignore[assignment]
+    # Before anything else is read: what changes from here on shows at the page's next question.
+    etag = pulse(actor, release.pk)
     review = selectors.review_of(release, actor=actor)
     options = selectors.decide_options(release, actor)
     return {
         "release": release,
+        "etag": etag,
         "review": review,
         "options": options,
         "decision": release.decision,
@@ -48,6 +54,8 @@ def release_context(
         "refused": refused,
         "typed": typed,
         "conditions": review.conditions,
+        "findings": selectors.findings_of(release),
+        "lifeline": lifeline(release, review, actor),
         "filled": sum(seat.state == "filled" for seat in review.seats),
         "past": review.approvals,
         "may_withdraw": _may_withdraw(release, actor),
@@ -57,13 +65,14 @@ def release_context(
         "job": review.job,
         **measures.measured(release, review),
         **_gates(release),
+        **seat_context(release, review, options, actor),
         **_deciding(release, review, options, form or decision_form(release, options)),
     }
 
 
 def _may_withdraw(release: Release, actor: User) -> bool:
     team = release.version.model.team_id
-    return release.state in OPEN_STATES and can(actor, Permission.GOVERNANCE_RELEASE_WITHDRAW, team)
+    return release.state in WITHDRAWABLE and can(actor, Permission.GOVERNANCE_RELEASE_WITHDRAW, team)
 
 
 def _gates(release: Release) -> dict[str, Any]:
@@ -85,7 +94,9 @@ def _deciding(
 ) -> dict[str, Any]:
     """The words around the form: what each choice does, who decides after, what happens if nobody acts."""
     role = options.roles[0] if options.roles else ""
-    others = [seat.role for seat in review.seats if seat.state != "filled" and seat.role != role]
+    left = [seat for seat in review.seats if seat.state != "filled"]
+    mine = next((seat for seat in left if seat.role == role), None)
+    others = list(dict.fromkeys(seat.role for seat in left if seat is not mine))
     live = getattr(release, "live_version", None)
     stays = f"{live} stays live at {release.endpoint.name}" if live else f"{release.endpoint.name} stays empty"
     is_live = release.state == ReleaseState.LIVE

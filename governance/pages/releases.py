@@ -10,10 +10,11 @@ from django.urls import reverse
 from catalog.models import Endpoint, ModelVersion
 from catalog.selectors import version_named
 from governance import selectors
-from governance.choices import OPEN_STATES, ReleaseState
+from governance.choices import ASKED_STATES, ENDED_STATES, ReleaseState
 from governance.models import Release
 from governance.pages.forms import ReleaseForm, WithdrawForm
 from governance.pages.panels import release_context
+from governance.services.fallbacks import Fallback
 from governance.services.releases import request_release, withdraw_release
 from portal.access import Permission, can, teams_with
 from portal.errors import DomainError
@@ -26,9 +27,14 @@ FILTERS = [
     ("open", "Open"),
     (ReleaseState.BLOCKED, "Refused by a gate"),
     (ReleaseState.LIVE, "Live"),
+    ("stopped", "Held or suspended"),
     ("over", "Over"),
 ]
-OVER = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.SUPERSEDED)
+GROUPS = {
+    "open": (ReleaseState.DRAFT, *ASKED_STATES),
+    "stopped": (ReleaseState.HELD, ReleaseState.SUSPENDED),
+    "over": ENDED_STATES,
+}
 
 
 def search_releases(rows: QuerySet[Release], text: str) -> QuerySet[Release]:
@@ -86,8 +92,8 @@ class ReleasesPage(ReadPage):
     def _in_state(rows: QuerySet[Release], state: str, waiting: set[int]) -> QuerySet[Release]:
         if state == "mine":
             return rows.filter(pk__in=waiting)
-        if state in ("open", "over"):
-            return rows.filter(state__in=OPEN_STATES if state == "open" else OVER)
+        if state in GROUPS:
+            return rows.filter(state__in=GROUPS[state])
         return rows.filter(state=state) if state in ReleaseState.values else rows
 
 
@@ -127,7 +133,15 @@ class ReleaseNewPage(ActPage):
 
     def act(self, form: ReleaseForm) -> str:
         data = form.cleaned_data
-        release = request_release(data["version"], data["endpoint"], actor=self.actor, words=data["words"])
+        kind = data["fallback"]
+        release = request_release(
+            data["version"],
+            data["endpoint"],
+            actor=self.actor,
+            words=data["words"],
+            fallback=Fallback(kind, text=data["fallback_text"]) if kind else None,
+            draft="draft" in self.request.POST,
+        )
         return reverse("release", kwargs={"number": release.pk})
 
 

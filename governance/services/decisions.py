@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from catalog.models import Endpoint, ModelVersion
 from governance.choices import Moment
+from governance.differences import verdicts_of
 from governance.gates.bounds import fits_web
 from governance.gates.evaluate import Result, evaluate
 from governance.gates.facts import Facts, canonical_bytes
@@ -19,7 +20,6 @@ from governance.gates.rego import RegoPolicy
 from governance.gates.rego_judge import revisions
 from governance.gates.replay import Replayed, replay
 from governance.models import Decision, DecisionPolicy, PolicyVersion, Release
-from governance.seats import verdicts_of
 from governance.services.facts import build_facts, inputs_of
 from governance.services.opa import consult
 from governance.services.policies import in_force, split

@@ -12,15 +12,17 @@ from catalog.models import Attestation, Endpoint, ModelVersion, VersionDataset
 from governance.choices import Moment, ReleaseState
 from governance.gates.facts import Facts, read_facts
 from governance.gates.schema import FACTS_SCHEMA
-from governance.models import Release
+from governance.models import Emergency, Release
 from governance.services.facts_attested import lay_over
+from governance.services.facts_kept import conditions_of, findings_of
 from governance.services.facts_measured import baseline, bias_row, metric_row, odds_rows
+from governance.services.facts_telemetry import measured_telemetry
 from portal.ledger.encoding import instant
 from portal.ledger.models import LedgerEntry
 
 # Facts that change with every reading, request or report and say nothing about what was approved. A policy reads
 # them all the same, and a verdict that changes with them counts.
-MOMENTARY = ("evaluated_at", "ledger_index", "request", "telemetry")
+MOMENTARY = ("conditions", "evaluated_at", "ledger_index", "request", "telemetry")
 
 
 def build_facts(
@@ -65,11 +67,15 @@ def build_facts(
         "odds": list(odds_rows(bias[version.pk])),
         "card": _card(card),
         "endpoint": _endpoint(endpoint),
+        "conditions": conditions_of(version, endpoint, release, today=now.date()),
+        "findings": findings_of(version, today=now.date()),
+        "telemetry": measured_telemetry(endpoint, now=now) or None,
         "ledger_index": _ledger_index(),
     }
     document |= baseline(version, other, metrics, bias)
     if release is not None:
-        document["request"] = {"id": release.public_id, "by": str(release.requested_by.uuid), "emergency": False}
+        document["request"] = {"id": release.public_id, "by": str(release.requested_by.uuid)}
+        document["request"]["emergency"] = Emergency.objects.filter(release=release).exists()
     attested = selectors.current_attestations(version, endpoint)
     lay_over(document, [row for row in attested if not _card_moved_on(row, card)], today=now.date())
     # Never measured is not the same as measured, none: an absent key is unknown.
@@ -94,6 +100,12 @@ def inputs_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in facts.items() if name not in MOMENTARY}
     if "moment" in kept.get("subject", {}):
         kept["subject"] = {name: value for name, value in kept["subject"].items() if name != "moment"}
+    if facts.get("request", {}).get("emergency"):
+        # Who approved an ordinary release has not approved an emergency.
+        kept["request"] = {"emergency": True}
+    if not kept.get("findings"):
+        # That nothing was found is what documents from before findings were kept say too.
+        kept.pop("findings", None)
     return kept
 
 

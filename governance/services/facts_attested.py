@@ -70,6 +70,7 @@ _LAY: dict[str, Callable[[Document, Attestation, dict[str, Any]], None]] = {
     "artifacts": _lay_file,
     "training": _lay_under,
     "card": _lay_under,
+    "telemetry": _lay_under,
     "tests": _lay_row,
     "reviews": _lay_row,
     "endpoint": _lay_endpoint,

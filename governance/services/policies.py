@@ -18,6 +18,7 @@ from governance.gates.cases import Outcome, publish_problems
 from governance.gates.errors import PolicyError
 from governance.gates.policy import Policy as ParsedPolicy
 from governance.gates.rego import RegoPolicy
+from governance.gates.seating import role_of
 from governance.gates.sets import PolicySet, load_any, set_problems
 from governance.models import Policy, PolicyDraft, PolicyVersion
 from governance.services.opa import server_named
@@ -164,7 +165,7 @@ def roles_asked(document: ParsedPolicy | PolicySet) -> set[str]:
     """Every role that the text needs somebody to hold: owner, seats, rules that ask."""
     roles = {document.owner}
     if isinstance(document, ParsedPolicy):
-        roles |= set(document.approvals)
+        roles |= {role_of(one) for one in document.approvals}
         roles |= {rule.otherwise.role for rule in document.rules if rule.otherwise is not None}
     return roles
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from django.db import transaction
-from django.db.models import CharField, Q, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import Attestation, Evidence
-from governance.choices import ASSESSED_STATES, ConditionState, ReleaseState, Verdict
-from governance.models import Condition, Release
+from governance.choices import ASSESSED_STATES, ReleaseState, Verdict
+from governance.models import Release
+from governance.services import overdue
+from governance.services.overdue import flag_overdue
 from governance.services.releases import assess_release, fact_job
 from portal.jobs.choices import State
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue
-from portal.ledger.models import LedgerEntry
-from portal.ledger.services import record
 
 KIND = "governance:reassess"
-OVERDUE = "governance:condition:overdue"
+__all__ = [
+    "KIND",
+    "enqueue_reassessment",
+    "flag_overdue",
+    "reassess",
+    "releases_reading",
+    "releases_told",
+    "releases_with_lapsed_facts",
+    "sweep",
+]
 AGAIN_AFTER = timedelta(seconds=3)
 # A fact this fresh may have lost its message with the process that recorded it.
 LOOK_BACK = timedelta(minutes=10)
@@ -82,31 +90,13 @@ def reassess(release_id: int) -> Release:
 
 
 def sweep() -> int:
-    """Assess what waits for no job any more and what new facts may concern; flag overdue conditions. How many."""
+    """Assess what waits for no job any more and what new facts may concern; act on what is overdue. How many."""
     fresh = Evidence.objects.filter(recorded_at__gt=timezone.now() - LOOK_BACK).values("version")
-    checking = Q(state=ReleaseState.CHECKING)
+    # What is approved waits for another release of its endpoint, which may be over now.
+    waiting = Q(state__in=[ReleaseState.CHECKING, ReleaseState.APPROVED])
     lapsed = releases_with_lapsed_facts(timezone.now().date()).values("pk")
     concerned = Q(state__in=ASSESSED_STATES, version__in=fresh) | Q(pk__in=lapsed) | UNANSWERED
-    ids = list(Release.objects.filter(checking | concerned).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    ids = list(Release.objects.filter(waiting | concerned).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for pk in ids:
         assess_release(Release.objects.get(pk=pk))
-    return len(ids) + flag_overdue()
-
-
-@transaction.atomic
-def flag_overdue() -> int:
-    """Record, once each, that an open condition is past its day; how many."""
-    flagged = LedgerEntry.objects.filter(event=OVERDUE, subject_type=Condition.ledger_type).values("subject_id")
-    rows = (
-        Condition.objects.select_for_update(of=("self",), skip_locked=True)
-        .annotate(key=Cast("pk", CharField()))
-        .filter(state=ConditionState.OPEN, due_on__lt=timezone.now().date())
-        .exclude(key__in=flagged)
-        .select_related("release", "owner")
-        .order_by("pk")[:BATCH]
-    )
-    found = list(rows)
-    for row in found:
-        body = {"release": row.release.public_id, "owner": str(row.owner.uuid), "due_on": row.due_on.isoformat()}
-        record(actor=None, event=OVERDUE, subject=row, body=body)
-    return len(found)
+    return len(ids) + overdue.sweep()

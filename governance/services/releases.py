@@ -1,11 +1,11 @@
-"""Request, assess and withdraw releases. A release has one writer of its state: `move`."""
+"""Draft, request, assess and withdraw releases. A release has one writer of its state: `lifecycle.move`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -13,12 +13,24 @@ from django.utils import timezone
 from catalog.models import Endpoint, ModelVersion
 from catalog.services.endpoints import lock_endpoint
 from governance import seats
-from governance.choices import ASSESSED_STATES, BLOCKING, OPEN_STATES, TRANSITIONS, DecisionChoice, ReleaseState
-from governance.models import Release
+from governance.choices import (
+    ASKED_STATES,
+    ASSESSED_STATES,
+    BLOCKING,
+    OPEN_STATES,
+    WITHDRAWABLE,
+    DecisionChoice,
+    ReleaseState,
+    SecondRelease,
+)
+from governance.models import Decision, Release
 from governance.services.decisions import Asked, FactsMoved, ask_ahead, make_decision, needs_servers
+from governance.services.fallbacks import Fallback, name_fallback
+from governance.services.lifecycle import go_on, has_quorum, lock_release, move, rules_of
+from governance.services.materiality import note_class
 from portal.access import Permission, require
 from portal.accounts.models import User
-from portal.errors import Conflict
+from portal.errors import Conflict, PermissionRefused
 from portal.jobs.choices import OPEN
 from portal.jobs.models import Job
 from portal.ledger.services import record
@@ -35,33 +47,6 @@ def fact_job(version: ModelVersion) -> Job | None:
     return Job.objects.filter(subject_type="version", subject_id=str(version.pk), state__in=OPEN).order_by("pk").first()
 
 
-def lock_release(pk: int) -> Release:
-    """The release's row, locked until the transaction ends. Take the endpoint's lock first."""
-    rows = Release.objects.select_for_update(of=("self",)).select_related(
-        "endpoint__team", "version__model__team", "version__training_run", "decision", "requested_by"
-    )
-    return rows.get(pk=pk)
-
-
-def move(release: Release, state: ReleaseState, *, actor: User | None, now: datetime, event: str, **extra: Any) -> None:
-    """Change the state and record it: the last act of a transaction that holds the release's lock."""
-    if state != release.state and state not in TRANSITIONS[release.state]:
-        raise Conflict(
-            f"{release} is {release.get_state_display().lower()}; it cannot become {state.label.lower()}.",
-            code="wrong-state",
-            how="Open the release again: somebody acted first.",
-        )
-    personal = extra.pop("personal", None)
-    release.state = state
-    if state == ReleaseState.LIVE and release.live_at is None:
-        release.live_at = now
-    if state not in ASSESSED_STATES and release.ended_at is None:
-        release.ended_at = now
-    release.save(update_fields=["state", "decision", "live_at", "ended_at"])
-    body = {"state": str(state), "decision": release.decision.digest if release.decision else None, **extra}
-    record(actor=actor, event=event, subject=release, body=body, personal=personal, now=now)
-
-
 def request_release(
     version: ModelVersion,
     endpoint: Endpoint,
@@ -69,21 +54,35 @@ def request_release(
     actor: User,
     words: str = "",
     due_at: datetime | None = None,
+    valid_until: datetime | None = None,
+    fallback: Fallback | None = None,
+    draft: bool = False,
     is_demo: bool = False,
 ) -> Release:
     """Ask that the version answers at the endpoint. Gates run at once, unless a fact is still being computed.
 
     Where a server must be asked, that happens after the request is stored, so that nothing is locked meanwhile.
-    Raises Conflict when the version is live there or asked for already.
+    draft: only written down; `submit_release` asks for it. fallback: where it goes back to; by default the version
+    that answers there now, or else the endpoint is suspended.
+    Raises Conflict when the version is live there or asked for already, or where the endpoint takes one at a time.
     """
-    release = _request(version, endpoint, actor=actor, words=words, due_at=due_at, is_demo=is_demo)
+    release = Release(
+        version=version,
+        endpoint=endpoint,
+        requested_by=actor,
+        words=words.strip(),
+        due_at=due_at,
+        valid_until=valid_until,
+        is_demo=is_demo,
+        state=ReleaseState.DRAFT if draft else ReleaseState.CHECKING,
+    )
+    release = _request(release, fallback, actor=actor)
     return assess_release(release, actor=actor) if _waits_for_servers(release) else release
 
 
 @transaction.atomic
-def _request(
-    version: ModelVersion, endpoint: Endpoint, *, actor: User, words: str, due_at: datetime | None, is_demo: bool
-) -> Release:
+def _request(release: Release, fallback: Fallback | None, *, actor: User) -> Release:
+    version, endpoint = release.version, release.endpoint
     require(actor, Permission.GOVERNANCE_RELEASE_REQUEST, version.model.team_id)
     require(actor, Permission.GOVERNANCE_RELEASE_REQUEST, endpoint.team_id)
     endpoint = lock_endpoint(endpoint.pk)
@@ -91,25 +90,80 @@ def _request(
         raise Conflict(
             f"{version} answers at {endpoint} already.", code="already-live", how="There is nothing to release."
         )
-    release = Release(
-        version=version, endpoint=endpoint, requested_by=actor, words=words.strip(), due_at=due_at, is_demo=is_demo
-    )
+    release.endpoint = endpoint
+    name_fallback(release, fallback)
+    if release.state == ReleaseState.DRAFT:
+        release.save()
+        _record(release, "governance:release:drafted", actor=actor)
+        return release
+    _check_first(release)
     try:
         with transaction.atomic():
             release.save()
     except IntegrityError as error:
+        raise _asked_already(release) from error
+    _record(release, "governance:release:requested", actor=actor)
+    return _asked_now(release, actor=actor)
+
+
+def submit_release(release: Release, *, actor: User) -> Release:
+    """Ask for what was a draft: the gates run. Only who drafted it may. Refusals as `request_release`."""
+    release = _submit(release, actor=actor)
+    return assess_release(release, actor=actor) if _waits_for_servers(release) else release
+
+
+@transaction.atomic
+def _submit(release: Release, *, actor: User) -> Release:
+    lock_endpoint(release.endpoint_id)
+    release = lock_release(release.pk)
+    require(actor, Permission.GOVERNANCE_RELEASE_REQUEST, release.version.model.team_id)
+    if release.requested_by_id != actor.pk:
+        raise PermissionRefused(
+            "Only who drafted a release asks for it.", code="not-your-draft", how="Ask them, or draft your own."
+        )
+    if release.state != ReleaseState.DRAFT:
+        raise Conflict(f"{release} is no draft.", code="wrong-state", how="Open the release again.")
+    _check_first(release)
+    asked = Release.objects.filter(version=release.version_id, endpoint=release.endpoint_id, state__in=ASKED_STATES)
+    if asked.exists():
+        raise _asked_already(release)
+    move(release, ReleaseState.CHECKING, actor=actor, event="governance:release:requested")
+    return _asked_now(release, actor=actor)
+
+
+def _asked_already(release: Release) -> Conflict:
+    return Conflict(
+        f"{release.version} at {release.endpoint} is asked for already.",
+        code="already-open",
+        how="Follow the open release, or withdraw it first.",
+    )
+
+
+def _check_first(release: Release) -> None:
+    """Refuse a second release where the endpoint takes one at a time."""
+    if rules_of(release.endpoint_id).second_release != SecondRelease.REFUSE:
+        return
+    others = Release.objects.filter(endpoint=release.endpoint_id, state__in=ASKED_STATES).exclude(pk=release.pk)
+    if (first := others.order_by("pk").first()) is not None:
         raise Conflict(
-            f"{version} at {endpoint} is asked for already.",
-            code="already-open",
-            how="Follow the open release, or withdraw it first.",
-        ) from error
+            f"{first} to {release.endpoint} is open, and this endpoint takes one release at a time.",
+            code="endpoint-busy",
+            how="Wait until it is over, or withdraw it.",
+        )
+
+
+def _record(release: Release, event: str, *, actor: User) -> None:
     record(
         actor=actor,
-        event="governance:release:requested",
+        event=event,
         subject=release,
-        body={"version": version.pk, "endpoint": endpoint.name},
+        body={"version": release.version_id, "endpoint": release.endpoint.name, "fallback": str(release.fallback)},
         personal={"words": release.words} if release.words else None,
     )
+
+
+def _asked_now(release: Release, *, actor: User) -> Release:
+    """Let the gates run in this transaction, unless a server must be asked: that is done after it."""
     release = lock_release(release.pk)
     return release if needs_servers() else _assess(release, actor=actor, asked=Asked())
 
@@ -171,20 +225,33 @@ def _assess(release: Release, *, actor: User | None, asked: Asked) -> Release:
     decision = make_decision(release.version, release.endpoint, actor=actor, now=now, release=release, asked=asked)
     if release.decision is not None and seats.same_question(release.decision, decision):
         decision = release.decision
-    if release.state == ReleaseState.LIVE:
-        state = ReleaseState.LIVE
+    if release.state not in (*OPEN_STATES, ReleaseState.APPROVED):
+        # What answers, or is stopped, stays so until somebody acts.
+        state = ReleaseState(release.state)
     elif decision.verdict in BLOCKING:
         state = ReleaseState.BLOCKED
     elif release.approvals.filter(decision=decision, choice=DecisionChoice.CHANGES).exists():
         state = ReleaseState.CHANGES_ASKED
+    elif release.state == ReleaseState.APPROVED and _stays_approved(release, decision):
+        state = ReleaseState.APPROVED
     else:
         state = ReleaseState.IN_REVIEW
     if release.decision_id == decision.pk and release.state == state:
+        go_on(release, actor=actor, now=now)
         return release
     release.decision = decision
+    note_class(release, now=now)
     event = "governance:release:blocked" if state == ReleaseState.BLOCKED else "governance:release:assessed"
     move(release, state, actor=actor, now=now, event=event, verdict=decision.verdict)
+    go_on(release, actor=actor, now=now)
     return release
+
+
+def _stays_approved(release: Release, decision: Decision) -> bool:
+    before, release.decision = release.decision, decision
+    full = has_quorum(release)
+    release.decision = before
+    return full
 
 
 @transaction.atomic
@@ -192,7 +259,7 @@ def withdraw_release(release: Release, *, actor: User, reason: str = "") -> Rele
     """Take an open release back. Who asked may, and who may ask for this model."""
     release = lock_release(release.pk)
     require(actor, Permission.GOVERNANCE_RELEASE_WITHDRAW, release.version.model.team_id)
-    if release.state not in OPEN_STATES:
+    if release.state not in WITHDRAWABLE:
         raise Conflict(
             f"{release} is {release.get_state_display().lower()} and cannot be withdrawn.",
             code="not-open",

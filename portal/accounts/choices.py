@@ -21,6 +21,14 @@ class Role(models.TextChoices):
     ADMIN = "admin", "Administrator"
 
 
+class PasskeyState(models.TextChoices):
+    WAITING = "waiting", "Waits for approval"
+    ACTIVE = "active", "In use"
+    REFUSED = "refused", "Refused"
+    REVOKED = "revoked", "Revoked"
+    LOST = "lost", "Reported lost"
+
+
 FIRST_LINE = frozenset({Role.DEVELOPER, Role.MODEL_OWNER})
 SECOND_LINE = frozenset({Role.VALIDATOR, Role.RISK, Role.FAIRNESS, Role.LEGAL, Role.COMPLIANCE})
 # A service identity builds and asks; who decides, audits or manages is a person.

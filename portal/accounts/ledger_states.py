@@ -19,8 +19,30 @@ states.register(
     model="accounts.ApiToken",
     fields=("user", "name", "prefix", "digest", "created_by", "expires_at", "revoked_at"),
 )
+states.register(
+    "passkey/1",
+    model="accounts.Passkey",
+    fields=(
+        "user",
+        "label",
+        "credential_id",
+        "public_key",
+        "public_key_digest",
+        "algorithm",
+        "transports",
+        "rp_id",
+        "origin",
+        "state",
+        "is_replacement",
+        "created_at",
+        "enrolled_at",
+        "ended_at",
+    ),
+)
+states.register("passkey_approval/1", model="accounts.PasskeyApproval", fields=("passkey", "person", "approved_at"))
 
 teams.register("accounts.Team", "pk")
 teams.register("accounts.Membership", "team")
 # Accounts and roles without a team are the organisation's; tokens are for those who read the whole log.
-teams.register_organisation("user", "membership")
+# Public keys are for everybody who checks a signature.
+teams.register_organisation("user", "membership", "passkey", "passkey_approval")

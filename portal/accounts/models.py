@@ -11,7 +11,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 
-from portal.accounts.choices import Kind, Role
+from portal.accounts.choices import Kind, PasskeyState, Role
 
 
 class UserManager(BaseUserManager["User"]):
@@ -146,3 +146,67 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class Passkey(models.Model):
+    """A public key that a person signs approvals with. Its private half never leaves the person's device.
+
+    Ended, never deleted: what it signed must stay checkable. Counter and last use change with every signature and
+    are in the signature itself, so the ledger does not bind them here.
+    """
+
+    ledger_type = "passkey"
+    governed = True
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="passkeys")
+    label = models.CharField(max_length=60)
+    # base64url without padding, as the browser and the ledger's entries write it.
+    credential_id = models.CharField(max_length=1400, unique=True)
+    public_key = models.TextField(help_text="COSE key, base64url")
+    public_key_digest = models.CharField(max_length=64, help_text="SHA-256 of the COSE key")
+    algorithm = models.CharField(max_length=10)
+    transports = models.JSONField(default=list, blank=True)
+    rp_id = models.CharField(max_length=253)
+    origin = models.CharField(max_length=300)
+    state = models.CharField(max_length=10, choices=PasskeyState, default=PasskeyState.ACTIVE)
+    # Enrolled after a loss, while no key was left: two other people must know about it.
+    is_replacement = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    enrolled_at = models.DateTimeField(null=True, blank=True, help_text="From when on it counts")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    sign_count = models.BigIntegerField(default=0)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="waiting", enrolled_at=None, ended_at=None)
+                | models.Q(state="active", enrolled_at__isnull=False, ended_at=None)
+                | models.Q(state="refused", enrolled_at=None, ended_at__isnull=False)
+                | models.Q(state__in=["revoked", "lost"], ended_at__isnull=False),
+                name="passkey_times_fit_state",
+            ),
+            models.CheckConstraint(condition=~models.Q(label=""), name="passkey_label_given"),
+        ]
+        indexes = [models.Index(fields=["user", "state"], name="passkey_of_user")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class PasskeyApproval(models.Model):
+    """One of the two other people who say that a replacement is really the person's own."""
+
+    ledger_type = "passkey_approval"
+    governed = True
+    append_only = True
+
+    passkey = models.ForeignKey(Passkey, on_delete=models.PROTECT, related_name="approvals")
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    approved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("passkey", "person", name="passkey_approval_once")]
+
+    def __str__(self) -> str:
+        return f"{self.passkey}, approved by {self.person}"

@@ -8,6 +8,7 @@ from django.urls import reverse
 from portal.access import Permission, can
 from portal.accounts import selectors
 from portal.accounts.models import User
+from portal.accounts.passkeys_selectors import waiting_for
 from portal.shell import home, search
 from portal.shell.home import Panel
 
@@ -25,10 +26,23 @@ def without_role_panel(request: HttpRequest) -> Panel | None:
     return Panel("portal/parts/home_people.html", context, "main", says)
 
 
+def waiting_keys_panel(request: HttpRequest) -> Panel | None:
+    """Passkeys of others that replace a lost one and wait for the reader's word; nothing where none does."""
+    actor: User = request.user  # type: ignore[assignment]
+    if not can(actor, Permission.PORTAL_PASSKEY_APPROVE):
+        return None
+    rows = [row for row in waiting_for(actor) if all(one.person_id != actor.pk for one in row.approvals.all())]
+    if not rows:
+        return None
+    says = "A colleague's new passkey waits for you." if len(rows) == 1 else "New passkeys of colleagues wait for you."
+    return Panel("account/parts/home_passkeys.html", {"rows": rows[:ROWS], "total": len(rows)}, "main", says)
+
+
 def find_people(actor: User, text: str) -> list[search.Hit]:
     rows = selectors.search_people(selectors.people_for(actor), text)[: search.MAX_PER_SOURCE]
     return [(str(row), reverse("person-edit", kwargs={"key": row.uuid}), "person") for row in rows]
 
 
 home.register(without_role_panel, order=90)
+home.register(waiting_keys_panel, order=35)
 search.register(find_people)

@@ -154,7 +154,15 @@
       if (accepted) session.removeItem("draft:" + k.slice(5));
       session.removeItem(k);
     });
-    $$("form[data-draft]").forEach(function (form) {
+    prepareDrafts(document);
+    $$("[data-draft-note]").forEach(function (n) {
+      n.hidden = !Object.keys(session).some(function (k) { return k.indexOf("draft:") === 0 && session.getItem(k) !== "{}"; });
+    });
+    $$("form[data-logout]").forEach(function (f) { f.addEventListener("submit", function () { session.clear(); }); });
+  }
+  function prepareDrafts(root) {
+    if (!session) return;
+    $$("form[data-draft]", root).forEach(function (form) {
       var kept = JSON.parse(session.getItem(draftKey(form)) || "{}"), restored = false;
       draftFields(form).forEach(function (f) { if (!f.value && kept[f.name]) { f.value = kept[f.name]; restored = true; } });
       if (restored) toast("What you typed before was kept in this tab and is back in the form.");
@@ -165,14 +173,11 @@
       });
       form.addEventListener("submit", function () { session.setItem("sent:" + form.dataset.draft, "1"); });
     });
-    $$("[data-draft-note]").forEach(function (n) {
-      n.hidden = !Object.keys(session).some(function (k) { return k.indexOf("draft:") === 0 && session.getItem(k) !== "{}"; });
-    });
-    $$("form[data-logout]").forEach(function (f) { f.addEventListener("submit", function () { session.clear(); }); });
   }
 
   /* decision form: four choices, none preselected; the words follow the choice, the button waits for one */
-  $$("form[data-decide]").forEach(function (form) {
+  function prepareDecisions(root) {
+  $$("form[data-decide]", root).forEach(function (form) {
     var button = $("[data-submit]", form), label = $("[data-reason-label]", form), part = $("[data-conditions]", form);
     var waits = $("[data-choose]", form), plain = button && button.textContent;
     if (!button) return;
@@ -199,7 +204,7 @@
   });
 
   /* read-back: form[data-confirm="dialog id"] shows what will be recorded; the dialog's button sends it */
-  $$("form[data-confirm]").forEach(function (form) {
+  $$("form[data-confirm]", root).forEach(function (form) {
     var dialog = document.getElementById(form.dataset.confirm), agreed = false;
     if (!dialog || !dialog.showModal) return;
     form.addEventListener("submit", function (e) {
@@ -220,6 +225,10 @@
       form.requestSubmit();
     });
   });
+  }
+  prepareDecisions(document);
+  /* a part that came later (js/live.js) gets what the page got when it was opened */
+  document.addEventListener("htmx:oobAfterSwap", function (e) { prepareDrafts(e.detail.target); prepareDecisions(e.detail.target); });
   function readBack(form, name) {
     if (name === "conditions") return readConditions(form);
     var radio = $('input[type=radio][name="' + name + '"]:checked', form);

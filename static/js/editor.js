@@ -75,7 +75,7 @@ function stateOf(cm, area, paths) {
       cm.EditorState.readOnly.of(readOnly), cm.EditorState.tabSize.of(2), cm.EditorView.lineWrapping,
       cm.EditorView.contentAttributes.of({
         "aria-label": area.getAttribute("aria-label"), "aria-multiline": "true", "aria-readonly": String(readOnly),
-        autocapitalize: "off", spellcheck: "false",
+        autocapitalize: "off", spellcheck: "false", tabindex: "0",
       }),
       carry, theme(cm),
     ],

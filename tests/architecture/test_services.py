@@ -14,7 +14,8 @@ NOT_GOVERNED = ("portal/jobs/services.py", "portal/ledger/services.py")
 def modules():
     found = [path for name in PACKAGES for path in (ROOT / name).rglob("services/*.py")]
     found += [path for name in PACKAGES for path in (ROOT / name).rglob("services.py")]
-    found += [ROOT / "portal" / "accounts" / name for name in ("passwords.py", "tokens.py")]
+    acts = ("passwords.py", "tokens.py", "passkeys.py", "passkeys_replacing.py")
+    found += [ROOT / "portal" / "accounts" / name for name in acts]
     return sorted(path for path in found if str(path.relative_to(ROOT)) not in NOT_GOVERNED)
 
 

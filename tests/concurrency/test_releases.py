@@ -1,15 +1,19 @@
 """People who decide in the same second, in connections of their own."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from catalog.models import Deployment
+from governance import seats
 from governance.models import Approval, Release
 from governance.services.approvals import decide_release
+from governance.services.delegation import delegate, recuse
 from portal.errors import DomainError
-from tests.factories import governance
+from tests.factories import governance, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,3 +101,59 @@ def test_two_releases_to_one_endpoint_never_overlap() -> None:
     live = Deployment.objects.filter(endpoint=first.endpoint, during__upper_inf=True)
     assert live.count() == 1
     assert Release.objects.filter(state="live").count() == 1
+
+
+def wrong_outcomes(release: Release) -> list[str]:
+    """What must never be, whoever came first."""
+    release.refresh_from_db()
+    given = [row for row in Approval.objects.filter(release=release) if row.counts]
+    found = []
+    if (release.state == "live") != (Deployment.objects.filter(endpoint=release.endpoint).count() == 1):
+        found.append("state and deployment differ")
+    if len({row.person_id for row in given}) != len(given):
+        found.append("one person sits twice")
+    if release.state == "live" and sorted(row.role for row in given) != ["fairness", "validator"]:
+        found.append(f"live on {sorted(row.role for row in given)}")
+    return found
+
+
+def test_fifty_clients_for_the_same_seats_have_no_wrong_outcome() -> None:
+    who = governance.cast()
+    release = governance.release_in_review(who)
+    seated = [(role, person) for group in (who.reviewers, who.second) for role, person in group.items()]
+    acts = [lambda one=one: act(release, one[1], one[0]) for one in seated]
+    found = at_once(*(acts[place % len(acts)]() for place in range(50)))
+    assert sum(isinstance(one, Approval) for one in found) == 2
+    assert {one.code for one in found if isinstance(one, DomainError)} <= {"one-seat", "seat-not-open", "not-in-review"}
+    assert wrong_outcomes(release) == []
+
+
+def test_deputy_and_giver_at_once_never_fill_two_seats() -> None:
+    who = governance.cast()
+    release = governance.release_in_review(who)
+    giver = who.reviewers["validator"]
+    deputy = people.person("risk", who.team)
+    until = timezone.now() + timedelta(days=1)
+    delegate(actor=giver, deputy=deputy, role="validator", scope=who.team, until=until, reason="Away.")
+    found = at_once(act(release, giver, "validator"), act(release, deputy, "validator"))
+    assert sorted(type(one).__name__ for one in found) == ["Approval", "Conflict"]
+
+
+def test_standing_back_and_the_last_approval_at_once() -> None:
+    who = governance.cast()
+    release = governance.release_in_review(who)
+    validator = who.reviewers["validator"]
+    governance.decide(release, validator, "validator")
+    release.refresh_from_db()
+    back = Release.objects.get(pk=release.pk)
+    found = at_once(
+        act(release, who.reviewers["fairness"], "fairness"),
+        lambda: recuse(back, actor=validator, role="validator", reason="I know them."),
+    )
+    assert not [one for one in found if isinstance(one, DomainError)]
+    release.refresh_from_db()
+    (validation, fairness) = seats.seats_of(release, seats.load(release))
+    # Live, and open again in view of all; or in review, and waiting for another validator.
+    assert (validation.is_filled, fairness.is_filled) == (False, True)
+    assert release.state in ("live", "in_review")
+    assert (release.state == "live") == (Deployment.objects.count() == 1)

@@ -15,7 +15,7 @@ from tests.factories import catalog, governance
 
 pytestmark = pytest.mark.django_db
 # Of one facts document, whatever the number of rows.
-QUERIES = 9
+QUERIES = 13
 
 
 def attest(about, actor, section, value, **kw):

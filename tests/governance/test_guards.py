@@ -109,7 +109,7 @@ def test_release_starts_in_checking() -> None:
 
 
 def test_trigger_and_code_hold_the_same_table() -> None:
-    text = (Path(next(iter(migrations_path))) / "0002_guards.py").read_text(encoding="utf-8")
+    text = (Path(next(iter(migrations_path))) / "0007_life_guards.py").read_text(encoding="utf-8")
     text = text.split("NOT (OLD.state, NEW.state) IN (")[1].split(") THEN")[0]
     pairs = set(re.findall(r"\('([a-z_]+)', '([a-z_]+)'\)", text))
     assert pairs == {(str(one), str(other)) for one, others in TRANSITIONS.items() for other in others}

@@ -240,8 +240,8 @@ def test_live_release_with_new_facts_is_flagged_and_renewed(who, run_jobs, commi
     with pytest.raises(Conflict) as caught:
         governance.decide(release, validator, "validator", "reject")
     assert caught.value.code == "already-live"
-    for role, person in who.reviewers.items():
-        governance.decide(release, person, role)
+    # No policy that asks the fairness reviewer reads what changed, so that approval still counts.
+    governance.decide(release, validator, "validator")
     assert selectors.stale_live_releases(validator) == []
     assert Deployment.objects.count() == 1
 

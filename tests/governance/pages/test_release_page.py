@@ -154,7 +154,7 @@ def test_other_team_sees_nothing(as_user):
 
 
 @pytest.mark.parametrize("role", ["fairness", "viewer", "model_owner"])
-def test_release_page_costs_at_most_15_queries(as_user, role):
+def test_release_page_costs_at_most_20_queries(as_user, role):
     house = House()
     decide(house, house.release("1.0.0", 0.9), "validator")
     release = house.release("2.0.0", 0.75)
@@ -163,7 +163,7 @@ def test_release_page_costs_at_most_15_queries(as_user, role):
     page(client, release)
     with CaptureQueriesContext(connection) as queries:
         page(client, release)
-    assert len(queries) <= 15, "\n".join(row["sql"][:300] for row in queries.captured_queries)
+    assert len(queries) <= 20, "\n".join(row["sql"][:300] for row in queries.captured_queries)
 
 
 def test_the_decision_is_one_tap_away_and_the_rest_is_folded(as_user):

@@ -1,0 +1,1 @@
+"""Notices: what people and machines outside are told when the ledger has recorded something."""
