@@ -39,6 +39,9 @@ NOT_IN_DEMO = {"release-submit", "release-resume", "release-emergency", "release
 NOT_IN_DEMO |= {"job", "condition-close", "test-run", "version-upload"} | {"webhook", "delivery", "release-live"}
 # A preview is asked for by a form, turned comparisons by the author of an open draft.
 NOT_IN_DEMO |= {"policy-draft-preview", "policy-draft-mutants"}
+# These take a form; and what nobody attested, no committee sat on and no incident was drafted for has no page yet.
+NOT_IN_DEMO |= {"policy-draft-decide", "incident-close", "attestation"}
+NOT_IN_DEMO |= {"sitting", "sitting-new", "sitting-vote", "sitting-close"}
 # All colours are in these; elsewhere only their arrangement is another.
 DARK = {"home", "release", "bias-report", "policy", "audit-log", "styleguide", "version", "policy-drafts"}
 # Listings line by line, of thousands of cells that are all alike.

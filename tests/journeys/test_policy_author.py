@@ -1,18 +1,13 @@
-"""The way of a policy's author in a real browser: mistake with its place, tests, slider, approval, a refused release.
+"""The way of a policy's author in a real browser: mistake with its place, tests, slider, back-test, approval.
 
-Runs on a model, endpoint and team of its own, so that it may stand before or after the newcomer's journey.
+The policy is for an endpoint that does not exist, so that it disturbs no other journey.
 """
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Stack
 from tests.journeys.conftest import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
@@ -47,19 +42,6 @@ tests:
     facts: {metrics: []}
     expect: {under-noise: unknown}
 """
-
-
-def call(stack: Stack, token: str, path: str, body: object) -> tuple[int, dict[str, object]]:
-    request = urllib.request.Request(
-        f"{stack.url}/api/v1{path}",
-        data=json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
 
 
 def write(page: Page, text: str) -> None:
@@ -120,34 +102,3 @@ def test_another_person_approves_and_it_is_in_force(visitor: Visitor) -> None:
     expect(page.locator(".lede")).to_contain_text("came into force as version 1")
     visitor.go(f"/policies/{NAME}/")
     expect(page.locator("main")).to_contain_text("Written by")
-
-
-def test_a_release_is_refused_by_it_and_why(visitor: Visitor, stack: Stack) -> None:
-    made = stack.gatehouse("manage", "token", "create", "journey-owner", "--role", "model_owner")
-    token = made.stdout.strip()
-    endpoint = {
-        "name": "journey-endpoint",
-        "team": "lending",
-        "environment": "production",
-        "exposure": "internal",
-        "regions": ["eu-central-1"],
-        "data_classes": ["personal"],
-    }
-    status, answer = call(stack, token, "/endpoints", endpoint)
-    assert status == 201, answer
-    asked = {"endpoint": "journey-endpoint"}
-    status, verdict = call(stack, token, "/models/income-model/versions/1.0.0/gate-checks", asked)
-    assert (status, verdict["verdict"]) == (200, "unknown"), verdict
-    rule = next(one for one in verdict["rules"] if one["policy"] == NAME)
-    assert rule["verdict"] == "unknown"
-    wanted = {"model": "income-model", "version": "1.0.0", "endpoint": "journey-endpoint"}
-    status, release = call(stack, token, "/releases", wanted)
-    assert (status, release["state"]) == (201, "blocked"), release
-    page = visitor.log_in("risk")
-    visitor.go(f"/releases/{release['id']}/")
-    expect(page.locator("main")).to_contain_text("Accuracy under noise reaches the floor")
-    expect(page.locator("#decide input[type=radio]")).to_have_count(0)
-    visitor.go(f"/decisions/{verdict['id']}/why/{NAME}/under-noise/")
-    expect(page.locator("main")).to_contain_text("variables.measured")
-    visitor.go(f"/decisions/{verdict['id']}/replay/")
-    expect(page.locator("main")).to_contain_text("The same bytes came out")
